@@ -1,0 +1,102 @@
+"""One function per stage, two ways to call it: a rule's script and the command line."""
+
+import argparse
+import importlib
+import inspect
+import sys
+import traceback
+from collections.abc import Callable
+from contextlib import redirect_stderr, redirect_stdout
+from pathlib import Path
+from typing import Any, get_args, get_origin, get_type_hints
+
+import yaml
+
+from asclepius.errors import StudyError
+from asclepius.settings import Settings
+
+TAIL = 15
+
+
+def execute(function: Callable[..., None], snakemake: Any) -> None:
+    """Call a stage's `run` with what its rule names in input, output, params and wildcards.
+
+    What the stage prints goes to the rule's log; if it fails, the log's last lines are shown as well.
+    """
+    given = {**dict(snakemake.wildcards.items()), **dict(snakemake.params.items())}
+    given |= dict(snakemake.input.items()) | dict(snakemake.output.items())
+    hints = get_type_hints(function)
+    arguments = {}
+    for name, parameter in inspect.signature(function).parameters.items():
+        if name in given:
+            arguments[name] = _convert(given[name], hints[name])
+        elif parameter.default is inspect.Parameter.empty:
+            raise StudyError(f"rule {snakemake.rule}: nothing named {name!r} for {function.__module__}.run")
+    log = Path(snakemake.log[0])
+    log.parent.mkdir(parents=True, exist_ok=True)
+    with open(log, "w", encoding="utf-8", buffering=1) as stream, redirect_stdout(stream), redirect_stderr(stream):
+        try:
+            function(**arguments)
+            return
+        except StudyError as error:
+            print(f"error: {error}", file=stream)
+        except BaseException:
+            traceback.print_exc(file=stream)
+    lines = log.read_text(encoding="utf-8").splitlines()
+    print(f"\n{snakemake.rule} failed; the last lines of {log}:", file=sys.stderr)
+    print("\n".join(f"  {line}" for line in lines[-TAIL:]), file=sys.stderr, flush=True)
+    sys.exit(1)
+
+
+def _convert(value: Any, hint: Any) -> Any:
+    """A value as Snakemake holds it (text, lists of text, plain dicts) as the type the stage asks for."""
+    options = [option for option in get_args(hint) if option is not type(None)]
+    if get_origin(hint) is list:
+        items = [value] if isinstance(value, str | Path) else list(value)
+        return [_convert(item, options[0]) for item in items]
+    if get_origin(hint) is dict:
+        return {name: _convert(item, options[-1]) for name, item in value.items()}
+    if type(None) in get_args(hint):
+        return None if value is None or value == [] else _convert(value, options[0])
+    if inspect.isclass(hint) and issubclass(hint, Settings):
+        return hint.model_validate(value)
+    if hint is Path or hint is int or hint is float or hint is str:
+        return hint(value)
+    return value
+
+
+def add_parser(subparsers: Any, stage: str) -> argparse.ArgumentParser:
+    """A sub-command whose options are the arguments of the stage's `run`."""
+    function = importlib.import_module(f"asclepius.{stage}.command").run
+    hints = get_type_hints(function)
+    document = inspect.getdoc(function) or ""
+    parser = subparsers.add_parser(
+        stage, help=document.splitlines()[0], description=document, formatter_class=argparse.RawDescriptionHelpFormatter
+    )
+    for name, parameter in inspect.signature(function).parameters.items():
+        hint = hints[name]
+        text = "YAML file" if _is_structure(hint) else None
+        parser.add_argument(
+            f"--{name.replace('_', '-')}",
+            dest=name,
+            required=parameter.default is inspect.Parameter.empty,
+            default=argparse.SUPPRESS,
+            nargs="+" if get_origin(hint) is list else None,
+            help=text,
+            metavar="YAML" if text else name.upper(),
+        )
+    parser.set_defaults(call=lambda given: function(**_parsed(given, hints)))
+    return parser
+
+
+def _is_structure(hint: Any) -> bool:
+    return get_origin(hint) is dict or (inspect.isclass(hint) and issubclass(hint, Settings))
+
+
+def _parsed(given: dict[str, Any], hints: dict[str, Any]) -> dict[str, Any]:
+    arguments = {}
+    for name, value in given.items():
+        if _is_structure(hints[name]):
+            value = yaml.safe_load(Path(value).read_text(encoding="utf-8"))
+        arguments[name] = _convert(value, hints[name])
+    return arguments
