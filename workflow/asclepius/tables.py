@@ -110,7 +110,7 @@ def read(path: Path, schema: Schema) -> pd.DataFrame:
         raise StudyError(f"{path}: not a {schema.name} table, columns {missing} are missing; delete it and run again")
     frame = table.to_pandas()
     for name in frame.columns:
-        if pa.types.is_string(table.schema.field(name).type):
+        if pa.types.is_string(kind := table.schema.field(name).type) or pa.types.is_large_string(kind):
             frame[name] = pd.Series(table.column(name).to_pylist(), dtype=object, index=frame.index)
     return frame
 
@@ -141,6 +141,9 @@ def read_labels(path: Path) -> pd.DataFrame:
         raise StudyError(f"{path}: not a UTF-8 table with a header line ({error}); export it again as CSV") from None
     except csv.Error:
         separator = ","
-    frame = pd.read_csv(path, sep=separator, dtype=str, keep_default_na=False, encoding="utf-8-sig")
+    try:
+        frame = pd.read_csv(path, sep=separator, dtype=str, keep_default_na=False, encoding="utf-8-sig")
+    except (pd.errors.ParserError, UnicodeDecodeError) as error:
+        raise StudyError(f"{path}: not a well-formed UTF-8 table ({error}); export it again as CSV") from None
     frame = frame.astype(object)
     return frame.where(frame != "", None)

@@ -1,0 +1,73 @@
+"""What all tests share: the repository, the real sets where there are any, and a way to run the workflow."""
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).parents[1]
+SHARED = ROOT.parent / "shared"
+
+
+@pytest.fixture(scope="session")
+def real_data():
+    """Folder of the real sets; tests that need it skip where it is not there."""
+    if not (SHARED / "data").is_dir():
+        pytest.skip("the real sets (../shared/data) are not on this machine")
+    return SHARED / "data"
+
+
+class Workflow:
+    """Runs the workflow in a folder of its own, so that a user's results/ are left alone."""
+
+    def __init__(self, folder: Path, home: Path):
+        self.folder = folder
+        self.snakefile = ROOT / "Snakefile"
+        self.environment = {**os.environ, "XDG_CONFIG_HOME": str(home), "TF_CPP_MIN_LOG_LEVEL": "2"}
+
+    def __call__(self, *words: str, check: bool = True, study: str | Path = "tiny", **options):
+        config = study if isinstance(study, Path) else ROOT / "studies" / f"{study}.yaml"
+        command = [sys.executable, "-m", "snakemake", "--snakefile", str(self.snakefile), "--directory",
+                   str(self.folder), "--configfile", str(config), "--nocolor", *words]  # fmt: skip
+        if not {"--cores", "--jobs"} & set(words):
+            command += ["--cores", "2"]
+        done = subprocess.run(
+            command, capture_output=True, text=True, check=False, env=self.environment, cwd=ROOT, **options
+        )
+        if check and done.returncode:
+            raise AssertionError(f"{' '.join(command)}\n{done.stdout[-2000:]}\n{done.stderr[-6000:]}")
+        return done
+
+    def jobs(self, *words: str, **options) -> list[str]:
+        """What would run, as "rule" or "rule wildcard=value, ..."."""
+        done = self(*words, "--dry-run", **options)
+        lines = (done.stdout + done.stderr).splitlines()
+        found, name = [], None
+        for line in lines:
+            if line.startswith(("rule ", "checkpoint ", "localrule ", "localcheckpoint ")) and line.endswith(":"):
+                name = line.split()[1].rstrip(":")
+                found.append(name)
+            elif name and line.strip().startswith("wildcards:"):
+                found[-1] = f"{name} {line.split(':', 1)[1].strip()}"
+        return [job for job in found if job != "all"]
+
+
+@pytest.fixture(scope="session")
+def workflow_in(tmp_path_factory):
+    """A Workflow in the folder given, or in a fresh one."""
+
+    def make(folder: Path | None = None) -> Workflow:
+        folder = folder or tmp_path_factory.mktemp("run")
+        return Workflow(folder, tmp_path_factory.mktemp("home"))
+
+    return make
+
+
+@pytest.fixture(scope="session")
+def tiny(workflow_in):
+    """The tiny study run to its end once; tests that change it must work on a copy."""
+    workflow = workflow_in()
+    workflow()
+    return workflow

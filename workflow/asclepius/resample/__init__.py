@@ -1,0 +1,1 @@
+"""Resample: one grid and one compact type for every image."""

@@ -1,0 +1,132 @@
+"""The resample stage: every image of a shard on one grid, in one file."""
+
+import json
+import tempfile
+import time
+from collections import Counter
+from collections.abc import Iterator
+from pathlib import Path
+
+import numpy as np
+import pandas as pd
+
+from asclepius import store as array_store
+from asclepius import tables
+from asclepius.deidentify.schema import MANIFEST
+from asclepius.errors import Rejected, StudyError
+from asclepius.rejects import QUARANTINE, Quarantine
+from asclepius.resample.read import Container, checked
+from asclepius.resample.schema import INDEX
+from asclepius.resample.settings import ResampleSettings
+from asclepius.resample.stored import Stored, fill_value, to_stored
+
+
+def run(
+    *,
+    settings: ResampleSettings,
+    shard: int,
+    manifest: Path,
+    release: Path,
+    index: Path,
+    store: Path,
+    masks: Path,
+    quarantine: Path,
+) -> None:
+    """Bring the images of one shard to one grid and one type.
+
+    Reads the shard's de-identified table and release container; writes the array files, the index and the
+    images set aside. One image is in memory at a time.
+
+    Raises:
+        StudyError: the container is missing or damaged.
+    """
+    import SimpleITK
+
+    # Parallelism is over shards: one thread each, and equal bytes on any machine.
+    SimpleITK.ProcessObject.SetGlobalDefaultNumberOfThreads(1)
+    start = time.perf_counter()
+    table = _in_reading_order(tables.read(manifest, MANIFEST))
+    worker = Shard(shard, settings, Quarantine("resample"))
+    masks.parent.mkdir(parents=True, exist_ok=True)
+    with Container(release, len(settings.size), settings.missing_slices) as container:
+        worker.write(table, container, store, masks)
+    frame = pd.DataFrame(worker.records) if worker.records else INDEX.empty()
+    tables.write(index, frame, INDEX)
+    tables.write(quarantine, worker.quarantine.frame(), QUARANTINE)
+    worker.report(len(table), time.perf_counter() - start)
+
+
+class Shard:
+    """The images of one shard on their way into the store."""
+
+    def __init__(self, number: int, settings: ResampleSettings, quarantine: Quarantine):
+        self.number, self.settings, self.quarantine = number, settings, quarantine
+        self.records: list[dict] = []
+        self.masks = 0
+
+    def write(self, table: pd.DataFrame, container: Container, images: Path, masks: Path) -> None:
+        """Fill both array files; masks wait in a temporary file, so that memory does not grow with the shard."""
+        sides = tuple(self.settings.size)
+        with tempfile.TemporaryFile(dir=masks.parent) as waiting:
+            shape = (*sides, self.settings.channels)
+            array_store.write(images, self._arrays(table, container, waiting), shape, np.dtype(self.settings.dtype))
+            waiting.seek(0)
+            array_store.write(masks, _chunks(waiting, (*sides, 1)), (*sides, 1), np.dtype(np.uint8))
+
+    def _arrays(self, table: pd.DataFrame, container: Container, waiting) -> Iterator[np.ndarray]:
+        for row in table.itertuples(index=False):
+            try:
+                stored = self._stored(row, container)
+            except Rejected as rejected:
+                self.quarantine.add(row.image, row.patient, rejected)
+                continue
+            mask_row = -1
+            if stored.mask is not None:
+                waiting.write(np.ascontiguousarray(stored.mask).tobytes())
+                mask_row, self.masks = self.masks, self.masks + 1
+            place = {"image": row.image, "shard": self.number, "row": len(self.records), "mask_row": mask_row}
+            self.records.append(place | stored.record)
+            yield stored.array
+
+    def _stored(self, row, container: Container) -> Stored:
+        fill = fill_value(self.settings, row.modality)
+        try:
+            scan = checked(container.image(row, fill), len(self.settings.size))
+            boxes = json.loads(row.boxes) if row.boxes else []
+            mask = None
+            try:
+                mask = container.mask(row)
+            except Rejected as rejected:  # the image itself is sound
+                scan.notes.append(f"mask left out: {rejected.sentence}")
+            return to_stored(scan, mask, boxes, self.settings, fill)
+        except (Rejected, StudyError, MemoryError):
+            raise
+        except Exception as error:  # libraries fail on damaged files in many ways; the shard goes on
+            raise Rejected(
+                "unreadable", f"reading failed ({type(error).__name__}); open it in a viewer and export it again"
+            ) from error
+
+    def report(self, total: int, seconds: float) -> None:
+        """Print what became of the shard."""
+        reasons = Counter(row["reason"] for row in self.quarantine.rows)
+        aside = ", ".join(f"{count} {reason}" for reason, count in sorted(reasons.items()))
+        repaired = sum(record["note"] is not None for record in self.records)
+        grid = " x ".join(str(side) for side in self.settings.size)
+        print(
+            f"shard {self.number}: {len(self.records)} of {total} images stored, {grid} x {self.settings.channels} "
+            f"{self.settings.dtype}; {self.masks} masks; {repaired} with a note; "
+            f"{len(self.quarantine.rows)} set aside{f' ({aside})' if aside else ''}; "
+            f"{total / max(seconds, 1e-9):.0f} images/s",
+            flush=True,
+        )
+
+
+def _in_reading_order(table: pd.DataFrame) -> pd.DataFrame:
+    """Rows of arrays in ascending order, so that each .npz array is inflated once."""
+    return table.sort_values(["path", "member", "row"], kind="stable") if (table["format"] == "npz").any() else table
+
+
+def _chunks(stream, shape: tuple[int, ...]) -> Iterator[np.ndarray]:
+    size = int(np.prod(shape))
+    while data := stream.read(size):
+        yield np.frombuffer(data, dtype=np.uint8).reshape(shape)

@@ -1,0 +1,126 @@
+"""PNG, JPEG, TIFF and other pictures to flat scans."""
+
+import io
+import warnings
+
+import numpy as np
+import tifffile
+from PIL import Image, ImageOps, UnidentifiedImageError
+
+from asclepius.errors import Rejected
+from asclepius.resample.geometry import Grid
+from asclepius.resample.scan import Scan
+
+TIFF = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
+BITS = 258  # TIFF tag, bits per sample
+PHOTOMETRIC = 262  # TIFF tag; 0 means that the lowest value is white
+
+
+def read(data: bytes) -> Scan:
+    """A picture as it is meant to be seen: turned as EXIF says, palette resolved, transparency over black.
+
+    Grey stays one channel, in 8 or 16 bits or floats.
+
+    Raises:
+        Rejected: "empty", "truncated", "unreadable", "undecodable" or "wrong-shape" (several pages).
+    """
+    notes: list[str] = []
+    pixels = _open(data, notes, colours=True)
+    grid = Grid.of_pixels((1, *pixels.shape[:2]), flat=True)
+    return Scan(pixels[None], grid, grid, notes)
+
+
+def read_mask(data: bytes) -> Scan:
+    """A picture whose values are class numbers: a palette's indices, not its colours."""
+    pixels = _open(data, [], colours=False).max(axis=-1, keepdims=True)
+    grid = Grid.of_pixels((1, *pixels.shape[:2]), flat=True)
+    return Scan(pixels[None], grid, grid)
+
+
+def _open(data: bytes, notes: list[str], colours: bool) -> np.ndarray:
+    """(y, x, channel)."""
+    if not data:
+        raise Rejected("empty", "the file is empty")
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        try:
+            image = Image.open(io.BytesIO(data))
+            if getattr(image, "n_frames", 1) > 1:
+                raise Rejected(
+                    "wrong-shape", f"{image.n_frames} pages or frames in one file; export one image per file"
+                )
+            inverted = image.mode.startswith("I;16") and image.format == "TIFF" and image.tag_v2.get(PHOTOMETRIC) == 0
+            image.load()
+            if _is_deep_colour(image, data):  # Pillow halves its bits without a word
+                if image.format == "TIFF" and colours:
+                    return _tiff(data)
+                notes.append("16-bit colour read as 8-bit")
+            if inverted:
+                return 65535 - _array(ImageOps.exif_transpose(image))
+            return _array(_plain(ImageOps.exif_transpose(image), colours))
+        except UnidentifiedImageError:
+            if data[:4] in TIFF:
+                return _tiff(data)
+            raise Rejected("unreadable", "not a picture of a known format") from None
+        except Image.DecompressionBombError:
+            raise Rejected("wrong-shape", "more than 178 million pixels; export a smaller picture") from None
+        except (OSError, SyntaxError, ValueError, EOFError) as error:
+            if "truncated" in str(error).lower():
+                raise Rejected("truncated", "the picture's data end early; copy it again") from None
+            raise Rejected(
+                "undecodable", f"the picture's data are damaged ({type(error).__name__}); export it again"
+            ) from None
+
+
+def _is_deep_colour(image: Image.Image, data: bytes) -> bool:
+    if image.mode not in ("RGB", "RGBA"):
+        return False
+    return (image.format == "PNG" and data[24] == 16) or (
+        image.format == "TIFF" and max(image.tag_v2.get(BITS, (8,))) == 16
+    )
+
+
+def _plain(image: Image.Image, colours: bool) -> Image.Image:
+    """A mode without palette, transparency or exotic colours."""
+    if image.mode in ("L", "RGB", "F", "I") or image.mode.startswith("I;16"):
+        return image
+    if image.mode == "1":
+        return image.convert("L")
+    if image.mode == "P" and not colours:
+        return image
+    if image.mode in ("RGBA", "LA", "PA", "RGBa", "La") or "transparency" in image.info:
+        black = Image.new("RGBA", image.size, (0, 0, 0, 255))
+        flattened = Image.alpha_composite(black, image.convert("RGBA"))
+        return flattened.convert("L" if image.mode in ("LA", "La") else "RGB")
+    return image.convert("RGB")
+
+
+def _array(image: Image.Image) -> np.ndarray:
+    array = np.asarray(image)
+    array = array.astype(array.dtype.newbyteorder("="), copy=False)
+    return array[..., None] if array.ndim == 2 else array
+
+
+def _tiff(data: bytes) -> np.ndarray:
+    """TIFF that Pillow does not know, such as 16-bit colour."""
+    try:
+        with tifffile.TiffFile(io.BytesIO(data)) as file:
+            if len(file.pages) > 1:
+                raise Rejected("wrong-shape", f"{len(file.pages)} pages in one file; export one image per file")
+            page = file.pages[0]
+            array, axes = page.asarray(), page.axes
+    except Rejected:
+        raise
+    except Exception as error:  # tifffile raises anything on damaged files
+        raise Rejected(
+            "undecodable", f"this kind of TIFF cannot be read ({type(error).__name__}); export it as PNG"
+        ) from None
+    if "S" in axes:
+        array = np.moveaxis(array, axes.index("S"), -1)
+    array = array[..., None] if array.ndim == 2 else array
+    if array.ndim != 3 or array.shape[-1] not in (1, 3, 4):
+        raise Rejected("wrong-shape", f"a TIFF of axes {axes} is neither grey nor colour; export it as PNG")
+    if array.shape[-1] == 4:
+        top = np.iinfo(array.dtype).max if array.dtype.kind in "iu" else 1.0
+        array = (array[..., :3] * (array[..., 3:] / top)).astype(array.dtype)
+    return array

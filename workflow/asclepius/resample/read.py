@@ -1,0 +1,114 @@
+"""From a row of the de-identified table to a scan, whatever the format."""
+
+import json
+import zipfile
+from pathlib import Path
+
+import numpy as np
+
+from asclepius.errors import Rejected, StudyError
+from asclepius.resample.scan import Scan
+
+# Readers of a format are imported where it occurs: a shard of pictures need not wait for pydicom.
+
+
+class Container:
+    """The images of a shard: its release container, or rows of an .npz that the table looks into.
+
+    Args:
+        release: the shard's .zip; opened when first needed.
+        sides: 2 or 3, of the stored images.
+        missing_slices: see `volume.assemble`.
+    """
+
+    def __init__(self, release: Path, sides: int, missing_slices: int):
+        self.release, self.sides, self.missing_slices = Path(release), sides, missing_slices
+        self._zip: zipfile.ZipFile | None = None
+        self._rows = None
+
+    def __enter__(self) -> "Container":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        for opened in (self._zip, self._rows):
+            if opened is not None:
+                opened.close()
+
+    def image(self, row, fill: float) -> Scan:
+        """The image of a row of deidentify/manifest.
+
+        Raises:
+            Rejected: it cannot be used.
+            StudyError: the container itself is missing or damaged.
+        """
+        if row.format == "npz":
+            from asclepius.resample import arrays
+
+            return arrays.scan(self._array(Path(row.path), row.member, row.row), self.sides)
+        members = json.loads(row.member)
+        if row.format == "dicom":
+            from asclepius.resample import dicom
+
+            return dicom.read([self._bytes(name) for name in members], fill, self.missing_slices)
+        if row.format == "nifti":
+            from asclepius.resample import nifti
+
+            return nifti.read(self._bytes(members[0]))
+        if row.format == "picture":
+            from asclepius.resample import pictures
+
+            return pictures.read(self._bytes(members[0]))
+        raise StudyError(f"format {row.format!r} of image {row.image} is none of dicom, nifti, picture, npz")
+
+    def mask(self, row) -> Scan | None:
+        """The mask of a row, whole numbers, one channel; the content tells its format."""
+        if row.mask is None or row.format == "npz":
+            return None
+        data = self._bytes(row.mask)
+        if data[128:132] == b"DICM":
+            from asclepius.resample import dicom
+
+            found = dicom.read([data], 0.0, 0)
+        else:
+            from asclepius.resample import nifti, pictures
+
+            found = nifti.read(data) if nifti.looks_like(data) else pictures.read_mask(data)
+        labels = found.pixels.max(axis=-1)
+        found.pixels = np.clip(np.rint(labels), 0, 255).astype(np.uint8)[..., None]
+        return found
+
+    def _bytes(self, name: str) -> bytes:
+        if self._zip is None:
+            try:
+                self._zip = zipfile.ZipFile(self.release)
+            except (FileNotFoundError, zipfile.BadZipFile):
+                raise StudyError(f"{self.release}: missing or damaged; delete it and run again") from None
+        try:
+            return self._zip.read(name)
+        except (KeyError, zipfile.BadZipFile, EOFError):
+            raise StudyError(f"{self.release}: member {name} is missing or damaged; delete it and run again") from None
+
+    def _array(self, path: Path, name: str, row: int) -> np.ndarray:
+        from asclepius.resample.arrays import Rows
+
+        if self._rows is None or (self._rows.path, self._rows.name) != (path, name):
+            if self._rows is not None:
+                self._rows.close()
+            self._rows = Rows(path, name)
+        return self._rows.read(row)
+
+
+def checked(scan: Scan, sides: int) -> Scan:
+    """The scan, if it has as many sides as the stored images.
+
+    Raises:
+        Rejected: "wrong-shape".
+    """
+    if sides == 2 and not scan.grid.flat:
+        depth = scan.grid.shape[0]
+        raise Rejected(
+            "wrong-shape", f"a volume of {depth} slices among flat images; give resample.size three sides [z, y, x]"
+        )
+    if sides == 3 and scan.grid.flat:
+        raise Rejected("wrong-shape", "a single slice among volumes; give resample.size two sides [y, x]")
+    return scan

@@ -1,0 +1,70 @@
+"""One image as it was read: pixels, where they lie, what was repaired."""
+
+import hashlib
+import json
+from dataclasses import dataclass, field
+
+import numpy as np
+
+from asclepius.errors import Rejected
+from asclepius.resample.geometry import Grid
+
+# ITU-R BT.601, as in the L mode of common image software.
+LUMINANCE = np.array([0.299, 0.587, 0.114], dtype=np.float32)
+
+
+@dataclass(eq=False)
+class Scan:
+    """Args:
+    pixels: (z, y, x, channel) with 1 or 3 channels: HU for CT, rescaled or raw values otherwise.
+    grid: of `pixels`.
+    boxes_grid: the grid in which the manifest's boxes count voxels; `grid` unless axes were turned.
+    notes: what was repaired, one sentence each.
+    """
+
+    pixels: np.ndarray
+    grid: Grid
+    boxes_grid: Grid
+    notes: list[str] = field(default_factory=list)
+
+
+def content(scan: Scan) -> str:
+    """SHA-256 of shape and values: equal for copies of one image, whatever integer type held them."""
+    kind = np.dtype("<i4") if scan.pixels.dtype.kind in "iu" and scan.pixels.dtype != np.uint32 else np.dtype("<f4")
+    state = hashlib.sha256(json.dumps([kind.str, *scan.pixels.shape]).encode())
+    for plane in scan.pixels:
+        state.update(np.ascontiguousarray(plane, dtype=kind))
+    return state.hexdigest()
+
+
+def with_channels(pixels: np.ndarray, channels: int) -> np.ndarray:
+    """Grey as colour or colour as luminance, if need be; whole numbers stay whole.
+
+    Args:
+        pixels: (z, y, x, 1) or (z, y, x, 3).
+        channels: wanted, 1 or 3.
+    """
+    if pixels.shape[-1] == channels:
+        return pixels
+    if channels == 3:
+        return np.repeat(pixels, 3, axis=-1)
+    grey = (pixels.astype(np.float32) @ LUMINANCE)[..., None]
+    return np.rint(grey).astype(pixels.dtype) if pixels.dtype.kind in "iu" else grey
+
+
+def finite(scan: Scan, fill: float) -> Scan:
+    """Put `fill` where a value is not a number.
+
+    Raises:
+        Rejected: "undecodable" if no pixel holds a number.
+    """
+    if scan.pixels.dtype.kind != "f":
+        return scan
+    wrong = ~np.isfinite(scan.pixels)
+    count = int(wrong.sum())
+    if count == scan.pixels.size:
+        raise Rejected("undecodable", "no pixel holds a number")
+    if count:
+        scan.pixels = np.where(wrong, np.asarray(fill, scan.pixels.dtype), scan.pixels)
+        scan.notes.append(f"{count} values that are no numbers set to {fill:g}")
+    return scan

@@ -1,0 +1,38 @@
+"""The `resample` section: one grid for all images."""
+
+from typing import Literal, Self
+
+from pydantic import Field, model_validator
+
+from asclepius.settings import Settings
+
+
+class ResampleSettings(Settings):
+    size: list[int] = Field([64, 64], min_length=2, max_length=3, description="stored pixels: [y, x] or [z, y, x]")
+    spacing: list[float] | None = Field(
+        None, description="mm, same order as size; null stretches each image to the size, whatever its extent"
+    )
+    fit: Literal["stretch", "pad"] = Field(
+        "stretch", description="without spacing: stretch, or keep the aspect and pad"
+    )
+    interpolation: Literal["linear", "bspline", "nearest"] = Field("linear", description="masks always use nearest")
+    channels: Literal[1, 3] = Field(1, description="1 turns colour into luminance; 3 keeps it")
+    dtype: Literal["int16", "uint8", "uint16", "float32"] = Field(
+        "int16",
+        description="type of stored values: int16 for CT in HU, uint8 for 8-bit pictures; values outside are clipped",
+    )
+    fill: float | None = Field(None, description="value outside the image; null is -1000 for CT, else 0")
+    missing_slices: int = Field(2, ge=0, description="gap in slices that is interpolated; a wider one quarantines")
+
+    @model_validator(mode="after")
+    def _consistent(self) -> Self:
+        if min(self.size) < 1:
+            raise ValueError("size: every side has at least one pixel")
+        if self.spacing is not None:
+            if len(self.spacing) != len(self.size):
+                raise ValueError(f"spacing has {len(self.spacing)} values and size {len(self.size)}; give one per side")
+            if min(self.spacing) <= 0:
+                raise ValueError("spacing: every value is above 0 mm")
+            if self.fit == "pad":
+                raise ValueError("fit: pad is for spacing: null; with a spacing nothing is stretched")
+        return self
