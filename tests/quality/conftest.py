@@ -1,0 +1,69 @@
+"""The stage on a few images described by what their tables say."""
+
+import json
+from types import SimpleNamespace
+
+import pandas as pd
+import pytest
+
+from asclepius import tables
+from asclepius.cohort.settings import LabelSettings
+from asclepius.deidentify.schema import MANIFEST
+from asclepius.quality.command import run
+from asclepius.quality.schema import FLAGS, IMAGES
+from asclepius.quality.settings import QualitySettings
+from asclepius.rejects import QUARANTINE
+from asclepius.resample.schema import INDEX
+from asclepius.task import Task
+
+RELEASED = {
+    "visit": 1, "site": "S-1", "scanner": None, "modality": "CT", "official": None, "age": 50.0, "sex": "F",
+    "format": "dicom", "path": "z.zip", "member": "[]", "row": -1, "mask": None, "boxes": "[[0, 0, 0, 9, 9, 9]]",
+}  # fmt: skip
+STORED = {
+    "mask_row": -1, "boxes": "[[1, 1, 1, 2, 2, 2]]", "shape": "[4, 4, 4]", "spacing": "[1, 1, 1]",
+    "original_shape": "[8, 8, 8]", "original_spacing": "[1, 1, 1]", "minimum": -1000.0, "maximum": 400.0, "mean": 0.0,
+    "std": 9.0, "p01": -900.0, "p99": 300.0, "at_maximum": 0.001, "note": None,
+}  # fmt: skip
+
+
+@pytest.fixture
+def stage(tmp_path):
+    """Run the stage on images given as (patient, label, changes); image i00, i01, ... in order of position."""
+
+    def call(images, *, settings=None, labels=None, max_rejected=1.0, earlier=(), lost=()) -> SimpleNamespace:
+        released, stored = [], []
+        for i, (patient, label, changes) in enumerate(images):
+            name = f"i{i:02d}"
+            place = {"image": name, "shard": i % 2}
+            released.append(RELEASED | place | {"patient": patient, "label": label, "position": i})
+            released[-1] |= {k: v for k, v in changes.items() if k in RELEASED or k.startswith("x_")}
+            stored.append(STORED | place | {"row": i // 2, "content": name})
+            stored[-1] |= {k: v for k, v in changes.items() if k in stored[-1] and k != "boxes"}
+        quarantine = [dict(zip(QUARANTINE.columns, row, strict=True)) for row in earlier]
+        # Nothing may rely on the order of the manifest's rows: positions are the order.
+        tables.write(tmp_path / "manifest", pd.DataFrame(released[::-1]), MANIFEST)
+        for shard in (0, 1, 2):
+            rows = [row for row in stored if row["shard"] == shard and row["image"] not in lost]
+            tables.write(tmp_path / f"index{shard}", pd.DataFrame(rows) if rows else INDEX.empty(), INDEX)
+        tables.write(tmp_path / "before", pd.DataFrame(quarantine) if quarantine else QUARANTINE.empty(), QUARANTINE)
+        out = {n: tmp_path / n for n in ("images", "flags", "quarantine", "listing", "flow", "task")}
+        run(
+            settings=QualitySettings(**(settings or {})),
+            labels=LabelSettings(**(labels or {})),
+            max_rejected=max_rejected,
+            manifest=tmp_path / "manifest",
+            indexes=[tmp_path / f"index{shard}" for shard in (0, 1, 2)],
+            quarantines=[tmp_path / "before"],
+            **out,
+        )
+        return SimpleNamespace(
+            images=tables.read(out["images"], IMAGES),
+            flags=tables.read(out["flags"], FLAGS).set_index("image"),
+            quarantine=tables.read(out["quarantine"], QUARANTINE).set_index("image"),
+            listing=pd.read_csv(out["listing"]),
+            flow=json.loads(out["flow"].read_text()),
+            task=Task.read(out["task"]),
+        )
+
+    return call

@@ -1,0 +1,1 @@
+"""Quality: what is kept, what is not, and why."""
