@@ -1,0 +1,1 @@
+"""Evaluate: metrics with patient-level intervals."""
