@@ -1,0 +1,1 @@
+"""Cohort: finding the images, patients and labels of a source."""
