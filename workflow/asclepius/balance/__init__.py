@@ -1,0 +1,1 @@
+"""Balance: the training table of a fold and its synthetic examples."""
