@@ -1,0 +1,246 @@
+"""Every way to leak is found, named, and stops the study."""
+
+import shutil
+
+import numpy as np
+import pytest
+from audit_study import Study
+
+from asclepius import tables
+from asclepius.balance.schema import TABLE
+from asclepius.errors import StudyError
+from asclepius.provenance import fit_record
+
+
+@pytest.fixture(scope="module")
+def made(tmp_path_factory):
+    return Study(tmp_path_factory.mktemp("study")).split().balance().train()
+
+
+@pytest.fixture
+def study(made, tmp_path):
+    """A sound study in a folder of its own, to spoil."""
+    shutil.copytree(made.folder, tmp_path, dirs_exist_ok=True)
+    copy = Study.__new__(Study)
+    copy.__dict__.update(made.__dict__, folder=tmp_path)
+    return copy
+
+
+def refused(study) -> tuple[str, set[str]]:
+    """The message, and the checks that failed."""
+    with pytest.raises(StudyError) as caught:
+        study.audit()
+    found = study.findings
+    return str(caught.value), set(found["check"][~found["passed"]])
+
+
+def test_a_sound_study_passes(study, capsys):
+    found = study.audit()
+    assert found["passed"].all()
+    assert (found["checked"] > 0).all()
+    assert set(found["check"]) == {
+        "groups hold together",
+        "patients in one role",
+        "groups in one role",
+        "pictures in one role",
+        "every image accounted for",
+        "each image tested once",
+        "training images only",
+        "synthetic images made of training images",
+        "fitted to the images it may see",
+        "predictions on unseen patients",
+        "no prediction missing",
+    }
+    log = capsys.readouterr().out
+    assert all(sentence in log for sentence in found["sentence"])
+    assert "1 of them share an image with another patient" in log
+
+
+def test_patients_crossing_folds_are_refused(study):
+    """The leak test of the split: one image of a test patient of fold 1 slips into training."""
+    folds = study.folds
+    tested = folds[(folds["fold"] == 1) & (folds["role"] == "test")]
+    folds.loc[tested.index[0], "role"] = "train"
+    study.write_folds(folds)
+    message, failed = refused(study)
+    assert "patients in one role, fold 1: 1 of 45 patients are in more than one of" in message
+    assert f"patient {tested['patient'].iloc[0]} (training and test)" in message
+    assert {"patients in one role", "each image tested once", "fitted to the images it may see"} <= failed
+
+
+def test_smote_before_the_split_is_refused(study):
+    """The leak test of the balance: SMOTE sees the whole cohort, then the cohort is split."""
+    proper = study.folds
+    study.write_folds(proper.assign(role="train"))
+    study.balance()
+    study.write_folds(proper)
+    real = [tables.read(study.balanced(fold), TABLE) for fold in study.numbers]
+    for fold, table in zip(study.numbers, real, strict=True):
+        train = set(proper[(proper["fold"] == fold) & (proper["role"] == "train")]["image"])
+        kept = table[table["image"].isin(train) | (table["source"] == "synthetic")]
+        tables.write(study.balanced(fold), kept, TABLE)
+    message, failed = refused(study)
+    assert failed == {"synthetic images made of training images", "fitted to the images it may see"}
+    assert "as when images are made before the split" in message
+    assert "smote was fitted to 90 images that are not the" in message
+
+
+def test_a_copy_under_another_patient_is_found_though_the_split_names_another_group(study):
+    folds = study.folds
+    copies = study.images["image"].iloc[[20, 41]].tolist()
+    fold = int(folds[(folds["image"] == copies[0]) & (folds["role"] == "test")]["fold"].iloc[0])
+    second = folds["patient"] == study.images["patient"][41]
+    folds.loc[second, "group"] = folds.loc[second, "patient"]
+    folds.loc[second & (folds["fold"] == fold), "role"] = "train"
+    study.write_folds(folds)
+    message, failed = refused(study)
+    assert "patients in one role" not in failed
+    assert {"groups hold together", "pictures in one role"} <= failed
+    assert f"pictures in one role, fold {fold}" in message
+
+
+def test_a_test_image_in_a_training_table_is_refused(study):
+    table = tables.read(study.balanced(2), TABLE)
+    folds = study.folds
+    tested = folds[(folds["fold"] == 2) & (folds["role"] == "test")]["image"].iloc[0]
+    table.loc[0, "image"] = tested
+    tables.write(study.balanced(2), table, TABLE)
+    message, failed = refused(study)
+    assert failed == {"training images only"}
+    assert "balance smote-abc fold 2" in message
+    assert "1 test" in message
+
+
+@pytest.mark.parametrize("parents", [None, "[]", "not JSON", '["0123456789abcdef"]'])
+def test_synthetic_images_without_true_parents_are_refused(study, parents):
+    table = tables.read(study.balanced(0), TABLE)
+    row = table.index[table["source"] == "synthetic"][3]
+    table["parents"] = table["parents"].astype(object)
+    table.loc[row, "parents"] = parents
+    tables.write(study.balanced(0), table, TABLE)
+    message, failed = refused(study)
+    assert failed == {"synthetic images made of training images"}
+    assert "name no parents" in message or "1 without a role" in message
+
+
+def test_synthetic_images_without_a_record_are_refused(study):
+    tables.write_text(study.balanced(0, "fits.json"), '{"fold": 0, "fits": []}')
+    assert "no record of what they were made from" in refused(study)[0]
+
+
+@pytest.mark.parametrize(
+    ("what", "roles", "words"),
+    [
+        ("normalisation", ["train", "validation"], "it may see train"),
+        ("best epoch", ["test"], "it may see train and validation"),
+        ("temperature", ["external"], "it may see train and validation"),
+        ("something new", ["validation"], "it may see train"),
+        ("normalisation", [], "does not say"),
+    ],
+)
+def test_fits_to_roles_they_may_not_see_are_refused(study, what, roles, words):
+    folds = study.folds
+    images = folds["image"][(folds["fold"] == 0) & folds["role"].isin(roles)]
+    study.write_fits([*study.fits, {"fold": 0, "seed": 1, **fit_record(what, roles, images)}])
+    message, failed = refused(study)
+    assert failed == {"fitted to the images it may see"}
+    assert "arm net fold 0" in message
+    assert words in message
+
+
+@pytest.mark.parametrize("change", [1, -1])
+def test_a_fit_that_saw_one_image_more_or_less_is_refused(study, change):
+    folds = study.folds
+    fold = folds[folds["fold"] == 0]
+    train, tested = (fold["image"][fold["role"] == role].tolist() for role in ("train", "test"))
+    seen = [*train, tested[0]] if change > 0 else train[:-1]
+    study.write_fits([*study.fits, {"fold": 0, "seed": 1, **fit_record("normalisation", ["train"], seen)}])
+    message, _ = refused(study)
+    assert f"fitted to {len(seen)} images that are not the {len(train)} train images" in message
+
+
+def test_predictions_on_training_images_are_refused(study):
+    folds, found = study.folds, study.predictions
+    trained = folds[(folds["fold"] == 0) & (folds["role"] == "train")].iloc[0]
+    row = found.index[(found["fold"] == 0) & (found["role"] == "test")][0]
+    found.loc[row, ["image", "patient"]] = trained["image"], trained["patient"]
+    study.write_predictions(found)
+    message, failed = refused(study)
+    assert "predictions on unseen patients" in failed
+    assert "truly: 1 train" in message
+
+
+def test_validation_figures_passed_off_as_test_are_refused(study):
+    found = study.predictions
+    found["role"] = found["role"].replace("validation", "test")
+    study.write_predictions(found)
+    assert "predictions on unseen patients" in refused(study)[1]
+
+
+def test_predictions_under_another_patient_are_refused(study):
+    found = study.predictions
+    found.loc[0, "patient"] = "P-ffffffffff"
+    study.write_predictions(found)
+    assert "1 prediction stand under another patient" in refused(study)[0]
+
+
+@pytest.mark.parametrize("lost", ["image", "class", "fold", "all"])
+def test_missing_predictions_are_refused(study, lost):
+    found = study.predictions
+    if lost == "image":
+        keep = ~((found["seed"] == 2) & (found["fold"] == 1) & (found["image"] == found["image"][0]))
+        keep &= found.index != found.index[(found["fold"] == 1) & (found["seed"] == 2)][-1]
+    elif lost == "class":
+        keep = (found["class"] == "a") | (found["fold"] != 2)
+    else:
+        keep = (found["fold"] != 2) & (lost == "fold")
+    study.write_predictions(found[keep])
+    message, failed = refused(study)
+    assert failed == {"no prediction missing"}
+    assert "arm net fold" in message
+
+
+def test_images_that_vanish_or_come_twice_are_refused(study):
+    folds = study.folds
+    study.write_folds(folds.drop(index=folds.index[(folds["fold"] == 0) & (folds["role"] == "unlabelled")].union([0])))
+    assert "1 image without a role and without a reason" in refused(study)[0]
+
+
+def test_a_second_source_may_not_teach(tmp_path):
+    official = [None] * 80 + ["external"] * 10
+    study = Study(tmp_path, official=official).split().balance().train()
+    assert study.audit()["passed"].all()
+    folds = study.folds
+    folds.loc[folds["role"] == "external", "role"] = "train"
+    study.write_folds(folds)
+    assert "10 images of the second source not kept for test" in refused(study)[0]
+
+
+def test_training_copies_left_out_by_the_split_are_told(tmp_path):
+    # Image 20 is the same picture as image 41, and that one is tested.
+    patients = [f"P-{i:010x}" for i in range(90)]
+    official = np.array(["train"] * 90, dtype=object)
+    official[30:50] = "test"
+    study = Study(tmp_path, patient=patients, official=official).split(method="official").balance().train()
+    found = study.audit()
+    sentence = found.set_index("check").loc["every image accounted for", "sentence"]
+    assert sentence == "Each of 90 images has one role or a reason to be left out (1 copy)."
+    assert "each image tested once" not in set(found["check"])
+
+
+def test_files_out_of_place_are_refused(study):
+    moved = study.path("elsewhere.json")
+    shutil.copy(study.trained("fits.json"), moved)
+    study.trained = lambda name: moved if name == "fits.json" else study.path(f"train/net/pack-0/{name}")
+    with pytest.raises(StudyError, match="does not lie in train/<arm>/pack-<p>/"):
+        study.audit()
+
+
+def test_the_message_carries_the_violations_but_stays_readable(study):
+    study.write_predictions(study.predictions[:0])
+    study.write_fits([record | {"images": "0"} for record in study.fits])
+    study.write_folds(study.folds.replace({"role": {"test": "train", "train": "test"}}))
+    message, _ = refused(study)
+    assert message.startswith("audit: ")
+    assert len(message.splitlines()) == 14
+    assert "more, see this job's log" in message.splitlines()[-1]
