@@ -1,0 +1,1 @@
+"""Phantom: a simulated chest-CT cohort, written as DICOM."""
