@@ -1,0 +1,1 @@
+"""Deidentify: removing identity; the only room besides cohort that opens raw data."""

@@ -1,0 +1,1 @@
+"""DICOM: reading, rewriting, proving."""
