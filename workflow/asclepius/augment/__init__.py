@@ -1,0 +1,1 @@
+"""Augment: random transforms of a batch."""
