@@ -1,0 +1,1 @@
+"""Train: fitting an arm on its folds and seeds."""
