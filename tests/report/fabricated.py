@@ -1,0 +1,441 @@
+"""A whole study's tables with plausible numbers, for the tests of report and track: nothing is trained."""
+
+import json
+from dataclasses import dataclass, field
+from itertools import product
+from pathlib import Path
+
+import fabricated_scores
+import numpy as np
+import pandas as pd
+
+from asclepius import rejects, tables
+from asclepius.audit.schema import FINDINGS
+from asclepius.evaluate.schema import CONFUSION, CURVES, DIFFERENCES, METRICS, THRESHOLDS
+from asclepius.explain.schema import GALLERY
+from asclepius.provenance import write_json
+from asclepius.quality.schema import IMAGES
+from asclepius.split.schema import DROPPED, FOLDS
+from asclepius.task import Task
+from asclepius.train.schema import HISTORY, RUNS
+
+NAMES = ("convnet", "smote", "weighted", "oversampled", "logistic")
+
+
+@dataclass(frozen=True)
+class Shape:
+    """What kind of study to fabricate."""
+
+    classes: tuple[str, ...] = ("no nodule", "nodule")
+    kind: str = "binary"
+    arms: tuple[str, ...] = NAMES
+    patients: int = 160
+    folds: int = 3
+    seeds: tuple[int, ...] = (1,)
+    prevalence: float = 0.25
+    demographics: bool = True
+    known_patients: bool = True
+    external: bool = False
+    quarantined: bool = True
+    gallery: int = 8
+    masks: bool = True
+    intervals: bool = True
+    failing_audit: bool = False
+    subgroups: tuple[str, ...] = ("sex=F", "sex=M", "age=18-59", "age=60+")
+    seed: int = 1
+    settings: dict = field(default_factory=dict)
+
+    @property
+    def positive(self) -> str | None:
+        return self.classes[-1] if self.kind == "binary" else None
+
+
+class Fabricated:
+    """The paths of a fabricated study, named as the arguments of the stages' `run`."""
+
+    def __init__(self, folder: Path, shape: Shape):
+        self.shape, self.root = shape, Path(folder)
+        self.random = np.random.default_rng(shape.seed)
+        self.paths: dict = {}
+        self.task = Task(shape.kind, shape.classes, shape.positive)
+        self.task.write(self._path("task", "quality/task.json"))
+        self._images()
+        self._folds()
+        self._rejected()
+        self._training()
+        self._evaluation()
+        self._explanation()
+        self._findings()
+
+    def _path(self, name: str, relative: str) -> Path:
+        path = self.root / relative
+        path.parent.mkdir(parents=True, exist_ok=True)
+        self.paths[name] = path
+        return path
+
+    def _table(self, name: str, relative: str, rows, schema) -> pd.DataFrame:
+        frame = pd.DataFrame(rows) if len(rows) else schema.empty()
+        blank = {"str": "", "int": 0, "float": np.nan, "bool": False}
+        for column, kind in schema.columns.items():  # a column that neither report nor track reads
+            if column not in frame:
+                frame[column] = None if column in schema.nullable else blank[kind]
+        tables.write(self._path(name, relative), frame, schema)
+        return frame
+
+    def config(self) -> dict:
+        """Values as a config file holds them."""
+        methods = {"smote": "smote", "weighted": "class_weight", "oversampled": "random_over"}
+        return {
+            "study": "fabricated",
+            "seeds": list(self.shape.seeds),
+            "cohort": {
+                "source": "dicom" if self.shape.known_patients else "medmnist",
+                "path": "/home/somebody/data/cohort",
+                "patient": None,
+            },
+            "split": {"method": "kfold", "folds": self.shape.folds, "seed": 1},
+            "evaluate": {"primary": "auc", "threshold": "youden", "confidence": 0.95, "bootstrap": 1000},
+            "arms": {name: {"balance": {"method": methods.get(name, "none")}} for name in self.shape.arms},
+        } | self.shape.settings
+
+    def recipe(self, arm: str) -> dict:
+        """An arm's complete settings."""
+        method = self.config()["arms"][arm]["balance"]["method"]
+        return {
+            "model": {"name": "logistic" if arm == "logistic" else "convnet", "blocks": 3, "filters": 16},
+            "balance": {"method": method, "ratio": 1.0},
+            "augment": {"flip": ["x"], "rotate": 10.0},
+            "train": {"epochs": 12, "learning_rate": 0.001, "batch_size": 64},
+        }
+
+    def _label(self) -> str:
+        shape = self.shape
+        if shape.kind == "binary":
+            return shape.classes[int(self.random.random() < shape.prevalence)]
+        if shape.kind == "multiclass":
+            return str(self.random.choice(shape.classes))
+        return "|".join(name for name in shape.classes if self.random.random() < 0.3)
+
+    def _images(self) -> None:
+        rows, shape = [], self.shape
+        for patient in range(shape.patients):
+            label, age = self._label(), float(np.clip(self.random.normal(61, 12), 18, 89).round())
+            sex = str(self.random.choice(["F", "M"]))
+            site = f"S-00{self.random.integers(3) + 1}a"
+            outside = shape.external and patient % 6 == 0
+            for visit in range(1, 2 + (self.random.random() < 0.15 and shape.known_patients)):
+                rows.append(
+                    dict(
+                        image=f"{len(rows):016x}",
+                        patient=f"P-{patient:010x}",
+                        visit=visit,
+                        site=site if shape.demographics else None,
+                        scanner=None,
+                        modality="CT",
+                        label=label,
+                        official="external" if outside else None,
+                        age=age + visit - 1 if shape.demographics and patient % 20 else np.nan,
+                        sex=sex if shape.demographics else None,
+                        boxes=None,
+                        shard=patient % 4,
+                        position=len(rows),
+                        row=len(rows),
+                        mask_row=-1,
+                        shape="[64, 64]",
+                        spacing="[4.0, 4.0]",
+                        original_shape="[96, 96]",
+                        original_spacing=None,
+                        minimum=-1000.0,
+                        maximum=900.0,
+                        mean=-300.0,
+                        std=350.0,
+                        p01=-990.0,
+                        p99=600.0,
+                        content=f"{len(rows) * 7919:064x}",
+                        note=None,
+                    )
+                )
+        self.images = self._table("images", "quality/images.parquet", rows, IMAGES)
+
+    def _folds(self) -> None:
+        rows, folds = [], self.shape.folds
+        for number, (patient, group) in enumerate(self.images.groupby("patient", sort=False)):
+            for fold in range(folds):
+                place = (number - fold) % max(folds, 3)
+                role = "test" if place == 0 else "validation" if place == 1 and number % 2 else "train"
+                for image, official in zip(group["image"], group["official"], strict=True):
+                    role = "external" if official == "external" else role
+                    rows.append(dict(image=image, patient=patient, group=patient, fold=fold, role=role))
+        self.folds = self._table("folds", "split/folds.parquet", rows, FOLDS)
+        dropped = [
+            dict(image=self.images["image"][0], fold=0, reason="copy", sentence="a training copy of a test image")
+        ]
+        self._table("dropped", "split/dropped.parquet", dropped if self.shape.quarantined else [], DROPPED)
+
+    def _rejected(self) -> None:
+        kinds = (
+            ("cohort", "truncated", "the file ends before its pixel data do; export it again", 1),
+            ("cohort", "wrong-modality", "modality MR, the study keeps CT", 2),
+            ("deidentify", "burned-in-text", "the header says that the pixels carry an identity", 4),
+            ("resample", "geometry", "5 slices are missing in one gap; resample.missing_slices allows 2", 1),
+            ("quality", "duplicate", "the same pixels as another image of this patient", 3),
+        )
+        rows, steps = [], []
+        for stage, reason, sentence, count in kinds if self.shape.quarantined else ():
+            steps.append({"stage": stage, "reason": reason, "images": count, "patients": count})
+            for _ in range(count):
+                token = f"f{len(rows):015x}"
+                rows.append(dict(image=token, patient=None, stage=stage, reason=reason, sentence=sentence))
+        self._table("quarantine", "quality/quarantine.parquet", rows, rejects.QUARANTINE)
+        images, patients = len(self.images), int(self.images["patient"].nunique())
+        classes = {
+            name: {
+                "images": int(of.sum()),
+                "patients": int(self.images["patient"][of].nunique()),
+            }
+            for name, of in ((name, self._has(name)) for name in self.shape.classes)
+        }
+        flow = {
+            "found": {"images": images + len(rows), "patients": patients + min(len(rows), 6)},
+            "steps": steps,
+            "included": {"images": images, "patients": patients},
+            "classes": classes,
+        }
+        self._path("flow", "quality/flow.json").write_text(write_json(flow), encoding="utf-8")
+
+    def _has(self, name: str) -> pd.Series:
+        return self.images["label"].map(lambda label: name in label.split("|"))
+
+    def runs_of(self):
+        """Arm, fold and seed of every run."""
+        return [
+            (arm, fold, seed)
+            for arm in self.shape.arms
+            for fold in range(self.shape.folds)
+            for seed in self.shape.seeds
+        ]
+
+    def _training(self) -> None:
+        self.paths["histories"], self.paths["runs"], self.paths["recipes"] = [], [], []
+        for arm in self.shape.arms:
+            history, runs = [], []
+            for _, fold, seed in (run for run in self.runs_of() if run[0] == arm):
+                start = 0.9 + 0.1 * self.random.random()
+                for epoch in range(1, 13 if arm != "logistic" else 1):
+                    noise = self.random.normal(0, 0.01, 2)
+                    train, validation = start * np.exp(-epoch / 5), start * np.exp(-epoch / 7) + 0.02 * epoch
+                    for metric, value in (("loss", train + noise[0]), ("val_loss", validation + noise[1])):
+                        history.append(
+                            dict(arm=arm, fold=fold, seed=seed, epoch=epoch, metric=metric, value=float(value))
+                        )
+                suffix = "skops" if arm == "logistic" else "keras"
+                base = f"train/{arm}/pack-0/models/fold-{fold}-seed-{seed}"
+                for path in (f"{base}/model.{suffix}", f"{base}/preprocess.json"):
+                    (self.root / path).parent.mkdir(parents=True, exist_ok=True)
+                    (self.root / path).write_text("{}", encoding="utf-8")
+                runs.append(
+                    dict(
+                        arm=arm,
+                        fold=fold,
+                        seed=seed,
+                        model=f"{base}/model.{suffix}",
+                        preprocess=f"{base}/preprocess.json",
+                        parameters=23_456,
+                        epochs=12,
+                        best_epoch=8,
+                        examples=120,
+                        seconds=14.2,
+                        device="cpu",
+                    )
+                )
+            for name, rows, schema in (("histories", history, HISTORY), ("runs", runs, RUNS)):
+                path = self.root / f"train/{arm}/pack-0/{name}.parquet"
+                tables.write(path, pd.DataFrame(rows) if rows else schema.empty(), schema)
+                self.paths[name].append(path)
+        methods = sorted({self.recipe(arm)["balance"]["method"] for arm in self.shape.arms})
+        for method in methods:
+            for fold in range(self.shape.folds):
+                train = self.folds[(self.folds["fold"] == fold) & (self.folds["role"] == "train")]["image"]
+                here = self.images["image"].isin(train)
+                before = {name: int((self._has(name) & here).sum()) for name in self.shape.classes}
+                largest = max(before.values())
+                after = dict.fromkeys(before, largest) if method in ("smote", "random_over") else dict(before)
+                total = sum(before.values())
+                prior = {name: count / total for name, count in before.items()}
+                path = self.root / f"balance/{method}/fold-{fold}/recipe.json"
+                path.parent.mkdir(parents=True, exist_ok=True)
+                recipe = {"method": method, "prior": prior, "before": before, "after": after}
+                path.write_text(write_json(recipe), encoding="utf-8")
+                self.paths["recipes"].append(path)
+
+    def _evaluation(self) -> None:
+        shape, metrics, curves, confusion, thresholds = self.shape, [], [], [], []
+        roles = ["validation", "test", *(["external"] if shape.external else [])]
+        one_vs_rest = ["all"] if shape.kind == "binary" else ["all", *shape.classes]
+        skill = {arm: 1.75 - 0.12 * i for i, arm in enumerate(shape.arms)}
+        if len(shape.arms) > 1:
+            skill[shape.arms[1]] = 1.9
+        scores = {}
+        for arm in shape.arms:
+            for role in roles:
+                n = max(12, shape.patients // (4 if role == "validation" else 1))
+                for name in one_vs_rest:
+                    target = np.arange(n) < max(4, int(n * shape.prevalence))
+                    score = self.random.normal(target * skill[arm], 1)
+                    values = fabricated_scores.metrics(target, 1 / (1 + np.exp(-1.4 * (score - 1.2))))
+                    scores[arm, role, name] = values
+                    metrics += self._rows(arm, "all", "all", role, "all", name, values, n)
+                    if role != "validation" and (name != "all" or shape.kind == "binary"):
+                        label = shape.positive if shape.kind == "binary" else name
+                        curves += fabricated_scores.curves(
+                            arm, role, label, target, 1 / (1 + np.exp(-1.4 * (score - 1.2)))
+                        )
+                if role == "test":
+                    for subgroup in shape.subgroups:
+                        few = n // 4
+                        target = np.arange(few) < max(2, few // 4)
+                        values = fabricated_scores.metrics(
+                            target, 1 / (1 + np.exp(-self.random.normal(target * skill[arm], 1)))
+                        )
+                        metrics += self._rows(arm, "all", "all", role, subgroup, "all", values, few)
+                if role != "validation":
+                    pairs = [shape.classes] if shape.kind != "multilabel" else [(f"not {n}", n) for n in shape.classes]
+                    for target, predicted in (pair for names in pairs for pair in product(names, repeat=2)):
+                        low, high = (20, 40) if target == predicted else (0, 9)
+                        count = float(self.random.integers(low, high))
+                        confusion.append(dict(arm=arm, role=role, target=target, predicted=predicted, count=count))
+            for fold in range(shape.folds):
+                for seed in shape.seeds:
+                    for role in ("validation", "test"):
+                        values = {
+                            name: float(np.clip(value + self.random.normal(0, 0.03), 0, 1))
+                            for name, value in scores[arm, role, "all"].items()
+                        }
+                        metrics += self._rows(arm, str(fold), str(seed), role, "all", "all", values, 40, plain=True)
+                    decided = {"binary": [shape.positive], "multilabel": shape.classes, "multiclass": []}
+                    for name in decided[shape.kind]:
+                        threshold = float(0.35 + 0.1 * self.random.random())
+                        thresholds.append(
+                            {"arm": arm, "fold": fold, "seed": seed, "class": name, "threshold": threshold}
+                        )
+        self._table("metrics", "evaluate/metrics.parquet", metrics, METRICS)
+        self._table("curves", "evaluate/curves.parquet", curves, CURVES)
+        self._table("confusion", "evaluate/confusion.parquet", confusion, CONFUSION)
+        self._table("thresholds", "evaluate/thresholds.parquet", thresholds, THRESHOLDS)
+        validation = {arm: scores[arm, "validation", "all"]["auc"] for arm in shape.arms}
+        chosen = max(validation, key=validation.get)
+        self.chosen = chosen
+        differences = []
+        for arm in shape.arms:
+            if arm != shape.arms[0]:
+                for metric in ("auc", "brier"):
+                    value = scores[arm, "test", "all"][metric] - scores[shape.arms[0], "test", "all"][metric]
+                    differences.append(
+                        dict(
+                            arm=arm,
+                            reference=shape.arms[0],
+                            role="test",
+                            metric=metric,
+                            value=value,
+                            p=0.04 if metric == "auc" and shape.kind == "binary" else np.nan,
+                            low=value - 0.04 if shape.intervals else np.nan,
+                            high=value + 0.04 if shape.intervals else np.nan,
+                            n=shape.patients,
+                        )
+                    )
+        self._table("differences", "evaluate/differences.parquet", differences, DIFFERENCES)
+        suffix = "skops" if chosen == "logistic" else "keras"
+        base = f"train/{chosen}/pack-0/models/fold-0-seed-{shape.seeds[0]}"
+        choice = {
+            "arm": chosen,
+            "metric": "auc",
+            "validation": validation,
+            "fold": 0,
+            "seed": shape.seeds[0],
+            "model": f"{base}/model.{suffix}",
+            "preprocess": f"{base}/preprocess.json",
+            "threshold": 0.41,
+            "sentence": f"{chosen} has the highest mean validation auc ({validation[chosen]:.3f}).",
+        }
+        self._path("choice", "evaluate/choice.json").write_text(write_json(choice), encoding="utf-8")
+
+    def _rows(self, arm, fold, seed, role, subgroup, name, values, n, plain=False) -> list[dict]:
+        width = 0.8 / np.sqrt(n)
+        bare = plain or not self.shape.intervals
+        return [
+            {
+                "arm": arm,
+                "fold": fold,
+                "seed": seed,
+                "role": role,
+                "subgroup": subgroup,
+                "class": name,
+                "metric": metric,
+                "value": value,
+                "low": np.nan if bare else max(0.0, value - width),
+                "high": np.nan if bare else min(1.0, value + width),
+                "n": n,
+                "note": "folds pooled" if fold == "all" and role == "test" else "",
+            }
+            for metric, value in values.items()
+        ]
+
+    def _explanation(self) -> None:
+        rows, side = [], 64
+        y, x = np.mgrid[:side, :side] / side
+        image, heat, mask = [], [], []
+        tested = self.folds[(self.folds["role"] == "test")]["image"].tolist()
+        for row in range(self.shape.gallery):
+            where = self.random.uniform(0.3, 0.7, 2)
+            spot = np.exp(-((y - where[0]) ** 2 + (x - where[1]) ** 2) / 0.01)
+            body = ((y - 0.5) ** 2 / 0.16 + (x - 0.5) ** 2 / 0.22 < 1) * 900.0
+            image.append(body - 1000 + 500 * spot + self.random.normal(0, 40, (side, side)))
+            heat.append(spot)
+            mask.append(spot > 0.5 if self.shape.masks else np.zeros((side, side), bool))
+            target = self.shape.classes[row % len(self.shape.classes)]
+            correct = row % 4 != 3
+            predicted = target if correct else self.shape.classes[(row + 1) % len(self.shape.classes)]
+            rows.append(
+                {
+                    "image": tested[row],
+                    "arm": self.chosen,
+                    "fold": 0,
+                    "seed": self.shape.seeds[0],
+                    "class": predicted,
+                    "target": target,
+                    "predicted": predicted,
+                    "probability": float(self.random.uniform(0.55, 0.99)),
+                    "correct": correct,
+                    "overlap": 0.42 if self.shape.masks else np.nan,
+                    "slice": -1,
+                    "row": row,
+                }
+            )
+        self._table("gallery", "explain/gallery.parquet", rows, GALLERY)
+        empty = np.zeros((0, side, side), np.float32)
+        np.savez(
+            self._path("heat", "explain/heat.npz"),
+            image=np.array(image, np.float32) if image else empty,
+            heat=np.array(heat, np.float32) if heat else empty,
+            mask=np.array(mask) if mask else empty.astype(bool),
+        )
+
+    def _findings(self) -> None:
+        rows = []
+        for check in ("patients in one role", "images in one role", "fits saw training images only"):
+            for fold in range(self.shape.folds):
+                passed = not (self.shape.failing_audit and fold == 0 and check.startswith("patients"))
+                rows.append(
+                    dict(
+                        check=check,
+                        subject=f"fold {fold}",
+                        passed=passed,
+                        checked=len(self.images),
+                        sentence="no patient is in two roles" if passed else "2 patients are in train and in test",
+                    )
+                )
+        self._table("findings", "audit/findings.parquet", rows, FINDINGS)
+
+    def values(self, name: str) -> dict:
+        """A JSON file of the study."""
+        return json.loads(Path(self.paths[name]).read_text(encoding="utf-8"))
