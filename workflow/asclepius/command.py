@@ -3,6 +3,7 @@
 import argparse
 import importlib
 import inspect
+import os
 import sys
 import traceback
 from collections.abc import Callable
@@ -12,6 +13,7 @@ from typing import Any, get_args, get_origin, get_type_hints
 
 import yaml
 
+from asclepius import __version__
 from asclepius.errors import StudyError
 from asclepius.settings import Settings
 
@@ -35,6 +37,7 @@ def execute(function: Callable[..., None], snakemake: Any) -> None:
     log = Path(snakemake.log[0])
     log.parent.mkdir(parents=True, exist_ok=True)
     with open(log, "w", encoding="utf-8", buffering=1) as stream, redirect_stdout(stream), redirect_stderr(stream):
+        print(_place())
         try:
             function(**arguments)
             return
@@ -46,6 +49,13 @@ def execute(function: Callable[..., None], snakemake: Any) -> None:
     print(f"\n{snakemake.rule} failed; the last lines of {log}:", file=sys.stderr)
     print("\n".join(f"  {line}" for line in lines[-TAIL:]), file=sys.stderr, flush=True)
     sys.exit(1)
+
+
+def _place() -> str:
+    """Where a job runs, for the first line of its log."""
+    gpu = os.environ.get("CUDA_VISIBLE_DEVICES") or "none"
+    job = os.environ.get("SLURM_JOB_ID")
+    return f"asclepius {__version__}, gpu {gpu}" + (f", slurm job {job}" if job else "")
 
 
 def _convert(value: Any, hint: Any) -> Any:

@@ -1,0 +1,174 @@
+# Lies directly in workflow/ so that Snakemake puts this folder on the path: `import asclepius` then works in the
+# Snakefile, in scripts and in cluster jobs with nothing installed. All functions the rules use are here.
+import math
+import os
+import sys
+from functools import cache
+from pathlib import Path
+
+from snakemake.exceptions import WorkflowError
+
+from asclepius import keys, provenance
+from asclepius.config import arms, check_paths, load
+from asclepius.errors import StudyError
+
+
+def read_study():
+    """The validated study, or the reason it is refused in one sentence."""
+    try:
+        study = load(config)
+        check_paths(study)
+        return study, arms(study)
+    except StudyError as error:
+        raise WorkflowError(str(error)) from None
+
+
+STUDY, ARMS = read_study()
+R = f"results/{STUDY.study}"
+PRIVATE = f"{R}/restricted"
+CPU = "../../envs/cpu.yaml"
+SHARDS = [f"{shard:04d}" for shard in range(STUDY.cohort.shards)]
+FOLDS = list(range(STUDY.split.count))
+RUNS = [f"{fold}:{seed}" for fold in FOLDS for seed in STUDY.seeds]
+PHANTOM = STUDY.cohort.source == "phantom"
+
+
+wildcard_constraints:
+    shard=r"\d{4}",
+    fold=r"\d+",
+    pack=r"\d+",
+    arm=r"[a-z0-9][a-z0-9_-]*",
+    recipe=r"[a-z0-9][a-z0-9_-]*",
+
+
+def results_folder(wildcards):
+    """Paths inside tables are relative to it, so that a results folder can be moved as a whole."""
+    return R
+
+
+def section(name):
+    """A section of the config as plain values: the only part of it that a rule's params hold."""
+    return getattr(STUDY, name).model_dump(mode="json")
+
+
+def code(stage, entry="command"):
+    """The code a stage runs; Snakemake does not see edits of imported modules by itself."""
+    return provenance.fingerprint(f"{stage}.{entry}")
+
+
+def key_path():
+    """The study's key; the phantom's patients do not exist and use a published one."""
+    if PHANTOM:
+        return None
+    return str(STUDY.deidentify.key or keys.default_path(STUDY.study))
+
+
+# --- cohort ---------------------------------------------------------------------------------------------------------
+
+
+@cache
+def source_digest():
+    sources = [STUDY.cohort, STUDY.cohort.external]
+    paths = [p for s in sources if s for p in (s.path, s.labels.path) if p]
+    return provenance.digest(f"{path}\0{provenance.tree_digest(path)}" for path in paths)
+
+
+def raw(wildcards):
+    """Changes when a file of the source is added, removed or written."""
+    return source_digest()
+
+
+def gated(pattern):
+    """An input function: the pattern's file of one shard, or of all, known only once `cohort` has run.
+
+    Every per-shard rule and the first gather take their input through it, so that after a new scan
+    Snakemake plans again and re-runs only the shards whose manifest changed.
+    """
+
+    def paths(wildcards):
+        checkpoints.cohort.get()
+        if "shard" in wildcards.keys():
+            return pattern.format(shard=wildcards.shard)
+        return [pattern.format(shard=shard) for shard in SHARDS]
+
+    return paths
+
+
+# --- arms -----------------------------------------------------------------------------------------------------------
+
+
+def recipe_name(arm):
+    """Arms with equal balance settings share one recipe and so its files."""
+    values = ARMS[arm].balance.model_dump(mode="json")
+    return f"{values['method']}-{provenance.digest([provenance.write_json(values)])[:6]}"
+
+
+RECIPES = {recipe_name(arm): ARMS[arm].balance.model_dump(mode="json") for arm in ARMS}
+
+
+def recipe_settings(wildcards):
+    return RECIPES[wildcards.recipe]
+
+
+def packs(arm):
+    return range(math.ceil(len(RUNS) / ARMS[arm].train.pack))
+
+
+def runs_of(wildcards):
+    size, pack = ARMS[wildcards.arm].train.pack, int(wildcards.pack)
+    return RUNS[pack * size : (pack + 1) * size]
+
+
+def tables_of(wildcards):
+    folds = sorted({int(run.split(":")[0]) for run in runs_of(wildcards)})
+    return [f"{R}/balance/{recipe_name(wildcards.arm)}/fold-{fold}/table.parquet" for fold in folds]
+
+
+def arm_section(name):
+    """A params function: one section of the wildcard's arm."""
+
+    def values(wildcards):
+        return getattr(ARMS[wildcards.arm], name).model_dump(mode="json")
+
+    return values
+
+
+def wants_gpu(wildcards):
+    return 0 if ARMS[wildcards.arm].model.name == "logistic" else 1
+
+
+def of_packs(name):
+    return [f"{R}/train/{arm}/pack-{pack}/{name}" for arm in ARMS for pack in packs(arm)]
+
+
+def of_recipes(name):
+    return [f"{R}/balance/{recipe}/fold-{fold}/{name}" for recipe in RECIPES for fold in FOLDS]
+
+
+STORES = expand(f"{R}/resample/store/shard-{{shard}}.npy", shard=SHARDS)
+MASKS = expand(f"{R}/resample/masks/shard-{{shard}}.npy", shard=SHARDS)
+TRAINED = of_packs("predictions.parquet")
+
+# One Keras job at a time on one machine; on a cluster (no --cores) the profile says how many threads.
+KERAS_THREADS = workflow._cores or 2
+
+
+# --- start and end --------------------------------------------------------------------------------------------------
+
+
+def prepare():
+    """Before the first job: a private folder and the study's key, made once so that parallel jobs share it."""
+    Path(PRIVATE).mkdir(parents=True, exist_ok=True)
+    os.chmod(PRIVATE, 0o700)
+    if key_path():
+        keys.ensure(key_path())
+
+
+def farewell():
+    page = Path(f"{R}/report.html")
+    if page.exists():
+        print(f"\nReport:  {page}", file=sys.stderr)
+        print(
+            f"MLflow:  mlflow ui --backend-store-uri {STUDY.track.uri or 'sqlite:///results/mlflow.db'}\n",
+            file=sys.stderr,
+        )

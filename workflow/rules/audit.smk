@@ -1,0 +1,21 @@
+# Proof that nothing leaked; a violation stops the run.
+rule audit:
+    input:
+        images=f"{R}/quality/images.parquet",
+        folds=f"{R}/split/folds.parquet",
+        dropped=f"{R}/split/dropped.parquet",
+        tables=of_recipes("table.parquet"),
+        fits=of_recipes("fits.json") + of_packs("fits.json"),
+        predictions=TRAINED,
+    output:
+        findings=f"{R}/audit/findings.parquet",
+    log:
+        f"{R}/logs/audit.log",
+    benchmark:
+        f"{R}/benchmarks/audit.tsv"
+    conda:
+        CPU
+    params:
+        code=code("audit"),
+    script:
+        "../scripts/audit.py"

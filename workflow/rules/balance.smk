@@ -1,0 +1,23 @@
+# The training table of a fold and its synthetic examples; arms with one recipe share it.
+rule balance:
+    input:
+        images=f"{R}/quality/images.parquet",
+        folds=f"{R}/split/folds.parquet",
+        task=f"{R}/quality/task.json",
+        stores=STORES,
+    output:
+        table=f"{R}/balance/{{recipe}}/fold-{{fold}}/table.parquet",
+        recipe=f"{R}/balance/{{recipe}}/fold-{{fold}}/recipe.json",
+        synthetic=f"{R}/balance/{{recipe}}/fold-{{fold}}/synthetic.npy",
+        fits=f"{R}/balance/{{recipe}}/fold-{{fold}}/fits.json",
+    log:
+        f"{R}/logs/balance/{{recipe}}-fold-{{fold}}.log",
+    benchmark:
+        f"{R}/benchmarks/balance/{{recipe}}-fold-{{fold}}.tsv"
+    conda:
+        CPU
+    params:
+        settings=recipe_settings,
+        code=code("balance"),
+    script:
+        "../scripts/balance.py"

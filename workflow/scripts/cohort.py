@@ -1,0 +1,5 @@
+from asclepius.cohort.command import run
+
+from asclepius.command import execute
+
+execute(run, snakemake)

@@ -1,0 +1,5 @@
+from asclepius.deidentify.gather import run
+
+from asclepius.command import execute
+
+execute(run, snakemake)

@@ -1,0 +1,5 @@
+from asclepius.train.command import run
+
+from asclepius.command import execute
+
+execute(run, snakemake)
