@@ -294,6 +294,14 @@ def test_burned_in_text_is_judged_by_header(changes, refused):
         text.refuse(read(encoded(source)))
 
 
+def test_real_ultrasound_with_a_name_in_its_pixels_is_refused():
+    path = SHARED / "data" / "us_burned_in_text_dicom" / "RGB_IMAGE.dcm"
+    if not path.exists():
+        pytest.skip(f"{path} is not there")
+    with pytest.raises(Rejected, match="burned-in-text"):
+        text.refuse(read(path.read_bytes()))
+
+
 def every_file():
     others = (".json", ".txt", ".icc", ".dump", ".gz", "README")
     return sorted(path for path in get_testdata_files() if os.path.isfile(path) and not path.endswith(others))

@@ -150,7 +150,13 @@ def test_a_name_told_late_is_taken_out_of_earlier_files(tmp_path):
 def test_gather_takes_in_what_the_cohort_stage_rejected(tmp_path, raw):
     stage = Stage(tmp_path).run(raw)
     rejected = [
-        {"source": "x/johndoe.dcm", "path": "x/johndoe.dcm", "patient": "johndoe", "reason": "wrong-modality", "sentence": "an MR"},
+        {
+            "source": "x/johndoe.dcm",
+            "path": "x/johndoe.dcm",
+            "patient": "johndoe",
+            "reason": "wrong-modality",
+            "sentence": "an MR",
+        },
         {"source": "y.dcm", "path": "y.dcm", "patient": None, "reason": "unreadable", "sentence": "no header"},
     ]
     frame = pd.read_parquet(stage.gather([item["source"] for item in raw], rejected)["quarantine"])
@@ -177,6 +183,16 @@ def test_arrays_without_identity_pass_as_views(tmp_path):
     assert list(table["path"]) == [str(file)] * 2
     assert list(table["member"]) == ["train_images"] * 2
     assert sorted(table["row"]) == [0, 1]
+
+
+def test_an_image_that_fails_midway_leaves_no_byte_behind(tmp_path):
+    good = write(tmp_path / "raw", "good.dcm", encoded(ct()))
+    cut = write(tmp_path / "raw", "cut.dcm", encoded(ct(2))[:-9])
+    sound, broken = row("a", tmp_path / "raw", [good]), row("b", tmp_path / "raw", [good, good, cut])
+    alone = Stage(tmp_path).run([sound]).out["release"].read_bytes()
+    both = Stage(tmp_path).run([sound, broken])
+    assert len(both.frame("quarantine")) == 1
+    assert both.out["release"].read_bytes() == alone
 
 
 def test_an_empty_shard_writes_valid_empty_files(tmp_path):

@@ -37,5 +37,13 @@ CROSSWALK = Schema(
 
 AUDIT = Schema(
     "deidentify/audit",
-    {"image": "str", "file": "str", "tag": "str", "keyword": "str", "action": "str", "count": "int"},
+    {
+        "image": "str",
+        "file": "str",  # in the container; <token>/*.dcm stands for all slices of an image
+        "tag": "str",  # DICOM tag, NIfTI field, PNG chunk or JPEG segment
+        "keyword": "str",
+        "action": "str",  # X removed, Z emptied, D dummy, U new UID, C changed or emptied after a check
+        "count": "int",  # values changed
+    },
+    key=("image", "file", "tag", "keyword", "action"),
 )

@@ -103,13 +103,14 @@ def read(data: bytes) -> Source:
     """
     dataset = parse(data)
     elements = raw(dataset)
-    meta = dataset.file_meta
+    try:
+        syntax, stored = (str(dataset.file_meta.get(k) or "") for k in ("TransferSyntaxUID", "MediaStorageSOPClassUID"))
+    except Exception:  # a damaged header makes pydicom raise nearly anything
+        raise Rejected("unreadable", "the DICOM file meta information is damaged") from None
     implicit, little = dataset.original_encoding
     guessed = ImplicitVRLittleEndian if implicit else ExplicitVRLittleEndian if little else ExplicitVRBigEndian
-    syntax = str(meta.get("TransferSyntaxUID") or guessed)
-    source = Source(elements, syntax, implicit, little, charset(elements, ("iso8859",)))
+    source = Source(elements, syntax or str(guessed), implicit, little, charset(elements, ("iso8859",)))
     if not source.text(0x00080016):
-        stored = str(meta.get("MediaStorageSOPClassUID") or "")
         if "MediaStorageDirectory" in pydicom.uid.UID(stored).keyword or 0x00041220 in elements:
             raise Rejected("not-an-image", "a DICOM directory, not an image")
         if not stored:
