@@ -1,5 +1,6 @@
 # Lies directly in workflow/ so that Snakemake puts this folder on the path: `import asclepius` then works in the
 # Snakefile, in scripts and in cluster jobs with nothing installed. All functions the rules use are here.
+import json
 import math
 import os
 import sys
@@ -165,10 +166,10 @@ def prepare():
 
 
 def farewell():
-    page = Path(f"{R}/report.html")
-    if page.exists():
-        print(f"\nReport:  {page}", file=sys.stderr)
-        print(
-            f"MLflow:  mlflow ui --backend-store-uri {STUDY.track.uri or 'sqlite:///results/mlflow.db'}\n",
-            file=sys.stderr,
-        )
+    """Say where to look next."""
+    page, receipt = Path(f"{R}/report.html"), Path(f"{R}/track/receipt.json")
+    if page.exists() and receipt.exists():
+        address = json.loads(receipt.read_text(encoding="utf-8"))["address"]
+        programs = os.path.relpath(Path(sys.executable).parent, "results")
+        server = "" if STUDY.track.uri else f"(cd results && {programs}/mlflow ui)  and open "
+        print(f"\nReport:  {page}\nMLflow:  {server}{address}\n", file=sys.stderr)

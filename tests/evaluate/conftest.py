@@ -13,6 +13,7 @@ from asclepius.audit.schema import FINDINGS
 from asclepius.evaluate.command import run
 from asclepius.evaluate.settings import EvaluateSettings
 from asclepius.quality.schema import IMAGES
+from asclepius.split.schema import FOLDS
 from asclepius.task import Task
 from asclepius.train.schema import PREDICTIONS, RUNS
 
@@ -39,12 +40,16 @@ class Study:
     predictions: pd.DataFrame
     runs: pd.DataFrame
     findings: pd.DataFrame
+    group: dict[str, str] | None = None  # patient to group; a patient is its own group otherwise
     settings: EvaluateSettings = field(default_factory=lambda: EvaluateSettings(bootstrap=100))
 
     def write(self) -> dict:
         folder = self.folder
         tables.write(folder / "in/images.parquet", self.images, IMAGES)
         tables.write(folder / "in/findings.parquet", self.findings, FINDINGS)
+        folds = self.images[["image", "patient"]].assign(fold=0, role="test")
+        folds["group"] = folds["patient"].map(self.group or {}).fillna(folds["patient"])
+        tables.write(folder / "in/folds.parquet", folds, FOLDS)
         self.task.write(folder / "in/task.json")
         packs = {"predictions": [], "runs": []}
         for number, (_, part) in enumerate(self.predictions.groupby("arm", sort=False)):
@@ -66,7 +71,7 @@ class Study:
         return self.folder
 
     def _inputs(self):
-        return [("images", "parquet"), ("task", "json"), ("findings", "parquet")]
+        return [("images", "parquet"), ("folds", "parquet"), ("task", "json"), ("findings", "parquet")]
 
     def read(self, name: str) -> pd.DataFrame:
         return pd.read_parquet(self.folder / OUTPUTS[name])

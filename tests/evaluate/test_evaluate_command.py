@@ -198,3 +198,13 @@ def test_failures_say_what_to_do(make_study):
         study.settings = settings
         with pytest.raises(StudyError, match=message):
             study.run()
+
+
+def test_patients_who_share_an_image_are_drawn_as_one(make_study):
+    study = make_study()
+    patients = study.images["patient"].unique()
+    study.group = {patient: patients[number // 4 * 4] for number, patient in enumerate(patients)}
+    study.run()
+    where = {"arm": "none", "fold": "all", "seed": "all", "role": "test", "metric": "auc", "subgroup": "all"}
+    tested = set(study.predictions.query("role == 'test'")["patient"])
+    assert value(study.read("metrics"), **where)["n"] == len({study.group[patient] for patient in tested})

@@ -282,7 +282,8 @@ class Fabricated:
                 for name in one_vs_rest:
                     target = np.arange(n) < max(4, int(n * shape.prevalence))
                     score = self.random.normal(target * skill[arm], 1)
-                    values = fabricated_scores.metrics(target, 1 / (1 + np.exp(-1.4 * (score - 1.2))))
+                    probability = 1 / (1 + np.exp(-1.4 * (score - 1.2)))
+                    values = fabricated_scores.metrics(target, probability)
                     scores[arm, role, name] = values
                     metrics += self._rows(arm, "all", "all", role, "all", name, values, n)
                     if role != "validation" and (name != "all" or shape.kind == "binary"):

@@ -19,6 +19,6 @@ def test_refused_before_any_job(workflow_in, tmp_path, values, sentence):
     (tmp_path / "study.yaml").write_text(yaml.safe_dump(values))
     done = workflow_in(tmp_path)("--dry-run", study=tmp_path / "study.yaml", check=False)
     assert done.returncode == 1
-    assert sentence in done.stderr
-    assert "Traceback" not in done.stderr
+    assert sentence in done.stdout + done.stderr
+    assert "Traceback" not in done.stdout + done.stderr
     assert not (tmp_path / "results").exists()

@@ -32,7 +32,7 @@ def pictures(tmp_path, workflow_in):
 
 def shards(done):
     """Jobs that ran, by rule."""
-    lines = [line.split() for line in done.stderr.splitlines() if line.startswith(("rule ", "checkpoint "))]
+    lines = [line.split() for line in done.stderr.splitlines() if line.startswith(("localrule ", "localcheckpoint "))]
     names = [words[1].rstrip(":") for words in lines]
     return {name: names.count(name) for name in set(names)}
 

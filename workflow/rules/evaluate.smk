@@ -5,6 +5,7 @@ rule evaluate:
         runs=of_packs("runs.parquet"),
         models=of_packs("models"),
         images=f"{R}/quality/images.parquet",
+        folds=f"{R}/split/folds.parquet",
         task=f"{R}/quality/task.json",
         findings=f"{R}/audit/findings.parquet",
     output:

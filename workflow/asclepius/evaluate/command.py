@@ -24,6 +24,7 @@ from asclepius.evaluate.subgroups import memberships
 from asclepius.evaluate.table import Estimates, estimates, metric_rows, subgroup_rows
 from asclepius.provenance import write_json
 from asclepius.quality.schema import IMAGES
+from asclepius.split.schema import FOLDS
 from asclepius.task import Task
 from asclepius.train.schema import PREDICTIONS, RUNS
 
@@ -38,6 +39,7 @@ def run(
     predictions: list[Path],
     runs: list[Path],
     images: Path,
+    folds: Path,
     task: Path,
     findings: Path,
     metrics: Path,
@@ -56,6 +58,7 @@ def run(
     Args:
         predictions, runs: tables of the train stage, all arms and packs.
         images, task: of the quality stage.
+        folds: of the split stage, for its groups.
         findings: of the audit; all must have passed.
         model: folder for the chosen model with its preprocessing and a card.
         results: results/{study}, which the paths in `runs` are relative to.
@@ -65,7 +68,7 @@ def run(
     """
     check_audit(tables.read(findings, FINDINGS))
     question = Task.read(task)
-    cohort = tables.read(images, IMAGES)
+    cohort = grouped(tables.read(images, IMAGES), tables.read(folds, FOLDS))
     predicted = tables.concat([tables.read(path, PREDICTIONS) for path in predictions], PREDICTIONS)
     fitted = tables.concat([tables.read(path, RUNS) for path in runs], RUNS)
 
@@ -116,6 +119,12 @@ def check_audit(findings: pd.DataFrame) -> None:
             f"audit: {len(failed)} of {len(findings)} checks failed, first {first['check']!r} of {first['subject']}: "
             f"{first['sentence']} Figures from such data would mislead; see audit/findings.parquet"
         )
+
+
+def grouped(images: pd.DataFrame, folds: pd.DataFrame) -> pd.DataFrame:
+    """The images with their group as patient: patients who share a picture may be one person, and are drawn as one."""
+    group = folds.drop_duplicates("image").set_index("image")["group"]
+    return images.assign(patient=images["image"].map(group).fillna(images["patient"]))
 
 
 def choose_thresholds(validation: dict, task: Task, settings: EvaluateSettings) -> dict | None:

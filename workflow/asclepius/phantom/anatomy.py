@@ -13,7 +13,7 @@ from scipy.ndimage import affine_transform
 
 AIR, FAT, SKIN, MUSCLE, BLOOD, LIVER = -1000.0, -100.0, 30.0, 50.0, 42.0, 58.0
 MEDIASTINUM, MARROW, CORTEX, DISC, CARTILAGE = 15.0, 190.0, 480.0, 85.0, 95.0
-LUNG_AT_60, LUNG_PER_YEAR = -845.0, -0.8  # HU: lungs lose tissue with age
+LUNG_AT_60, LUNG_PER_YEAR = -845.0, -0.6  # HU: lungs lose tissue with age
 VERTEBRA, RIB_STEP = 23.0, 24.0  # mm along z
 LATTICE = 14.0  # mm between nodes of the random fields
 NODES = (14, 24, 32)  # z, y, x
@@ -50,18 +50,18 @@ class Chest:
     def draw(cls, rng: np.random.Generator, sex: str, age: float) -> "Chest":
         """A chest as sex (F: smaller, breasts, more fat) and age (thinner lung tissue, wider aorta) make it likely."""
         man = sex == "M"
-        size = (1.0 if man else 0.92) * rng.normal(1.0, 0.035)
-        heart = np.array([[16, -26, -34], [46, 38, 42]]) * size + rng.normal(0, 2.5, (2, 3))
+        size = (1.0 if man else 0.96) * rng.normal(1.0, 0.015)
+        heart = np.array([[16, -26, -34], [46, 38, 42]]) * size + rng.normal(0, 1.5, (2, 3))
         return cls(
-            cage=(133 * size, 95 * size * rng.normal(1.0, 0.03)),
+            cage=(133 * size, 95 * size * rng.normal(1.0, 0.015)),
             wall=(17 if man else 14) * size,
-            fat=float(np.clip(rng.gamma(6, 2.0 if man else 2.4), 4, 28)),
-            breast=0.0 if man else float(rng.uniform(24, 42)),
+            fat=float(np.clip(rng.normal(11 if man else 13, 2), 6, 20)),
+            breast=0.0 if man else float(rng.uniform(24, 32)),
             heart=heart,
             aorta=float(11 + 0.06 * (age - 50) + rng.normal(0, 0.8)),
             rib_phase=float(rng.uniform(0, RIB_STEP)),
-            lung_hu=float(LUNG_AT_60 + LUNG_PER_YEAR * (age - 60) + rng.normal(0, 12)),
-            emphysema=float(np.clip((age - 55) / 90 + rng.normal(0, 0.12), 0, 0.5)),
+            lung_hu=float(LUNG_AT_60 + LUNG_PER_YEAR * (age - 60) + rng.normal(0, 6)),
+            emphysema=float(np.clip((age - 55) / 110 + rng.normal(0, 0.05), 0, 0.4)),
             fields=rng.standard_normal((3, *NODES)).astype(np.float32),
         )
 

@@ -42,9 +42,9 @@ class Scanner:
 
 
 SCANNERS = (
-    Scanner("SIEMENS", "Emotion 16", "B31s", 384.0, 7.0, (21, 23), -0.55, 11.0, 0.0),
-    Scanner("GE MEDICAL SYSTEMS", "LightSpeed VCT", "LUNG", 410.0, 6.0, (24, 27), 0.5, 30.0, 12.0, signed=True),
-    Scanner("Philips", "Brilliance 64", "B", 440.0, 8.0, (18, 20), -0.35, 16.0, -18.0, descending=False, prone=0.12),
+    Scanner("SIEMENS", "Emotion 16", "B31s", 384.0, 7.0, (24, 25), -0.5, 8.0, 0.0),
+    Scanner("GE MEDICAL SYSTEMS", "LightSpeed VCT", "LUNG", 410.0, 6.0, (28, 29), 0.2, 13.0, 6.0, signed=True),
+    Scanner("Philips", "Brilliance 64", "B", 440.0, 8.0, (21, 22), -0.4, 10.0, -9.0, descending=False, prone=0.12),
 )
 
 

@@ -1,4 +1,4 @@
-"""From evidence to the page: which section shows what, rendered with workflow/report/page.html.j2."""
+"""From evidence to the page: which section shows what, rendered with page.html.j2."""
 
 import sys
 from dataclasses import dataclass, field
@@ -19,7 +19,7 @@ from asclepius.report.settings import ReportSettings
 from asclepius.report.tabular import Table
 from asclepius.report.wording import DEFINITIONS, METRICS, metric, role, without_home
 
-TEMPLATES = Path(__file__).parents[2] / "report"
+TEMPLATES = Path(__file__).parent
 
 
 @dataclass(frozen=True)

@@ -15,6 +15,8 @@ from asclepius.track.records import PARENT, Record, records
 from asclepius.track.settings import TrackSettings
 from asclepius.train.schema import HISTORY, RUNS
 
+PAGE = "http://127.0.0.1:5000"  # where `mlflow ui` answers unless told otherwise
+
 
 def run(
     *,
@@ -63,13 +65,13 @@ def run(
     files = _files(made, chosen, Path(results), Path(page), Path(figures))
     experiment = settings.experiment or study
     number, counts = _write(settings, Path(store), experiment, study, made, files, chosen)
-    done = {"experiment": experiment, "runs": len(made), **counts, "chosen": chosen["arm"]}
+    address = f"{PAGE}/#/experiments/{number}?workflowType=machine_learning" if settings.uri is None else settings.uri
+    done = {"experiment": experiment, "runs": len(made), **counts, "chosen": chosen["arm"], "address": address}
     tables.write_text(receipt, write_json(done))
     words = ", ".join(f"{count} {name}" for name, count in counts.items())
     print(f"track: experiment {experiment!r}, {len(made)} runs: {words}")
-    if settings.uri is None:
-        print(f"track: to compare them: cd {Path(store).parent} && mlflow ui")
-        print(f"track: then open http://127.0.0.1:5000/#/experiments/{number}?workflowType=machine_learning")
+    where = f"cd {Path(store).parent} && mlflow ui, then " if settings.uri is None else ""
+    print(f"track: to compare them: {where}open {address}")
 
 
 def _write(
