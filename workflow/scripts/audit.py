@@ -1,5 +1,4 @@
 from asclepius.audit.command import run
-
 from asclepius.command import execute
 
 execute(run, snakemake)

@@ -1,5 +1,4 @@
 from asclepius.balance.command import run
-
 from asclepius.command import execute
 
 execute(run, snakemake)

@@ -1,5 +1,4 @@
-from asclepius.deidentify.command import run
-
 from asclepius.command import execute
+from asclepius.deidentify.command import run
 
 execute(run, snakemake)

@@ -1,5 +1,4 @@
-from asclepius.deidentify.gather import run
-
 from asclepius.command import execute
+from asclepius.deidentify.gather import run
 
 execute(run, snakemake)

@@ -1,5 +1,4 @@
-from asclepius.evaluate.command import run
-
 from asclepius.command import execute
+from asclepius.evaluate.command import run
 
 execute(run, snakemake)

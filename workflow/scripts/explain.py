@@ -1,5 +1,4 @@
-from asclepius.explain.command import run
-
 from asclepius.command import execute
+from asclepius.explain.command import run
 
 execute(run, snakemake)

@@ -1,5 +1,4 @@
-from asclepius.phantom.command import run
-
 from asclepius.command import execute
+from asclepius.phantom.command import run
 
 execute(run, snakemake)

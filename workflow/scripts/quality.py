@@ -1,5 +1,4 @@
-from asclepius.quality.command import run
-
 from asclepius.command import execute
+from asclepius.quality.command import run
 
 execute(run, snakemake)

@@ -1,5 +1,4 @@
-from asclepius.report.command import run
-
 from asclepius.command import execute
+from asclepius.report.command import run
 
 execute(run, snakemake)

@@ -1,5 +1,4 @@
-from asclepius.resample.command import run
-
 from asclepius.command import execute
+from asclepius.resample.command import run
 
 execute(run, snakemake)

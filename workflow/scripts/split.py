@@ -1,5 +1,4 @@
-from asclepius.split.command import run
-
 from asclepius.command import execute
+from asclepius.split.command import run
 
 execute(run, snakemake)

@@ -1,5 +1,4 @@
-from asclepius.track.command import run
-
 from asclepius.command import execute
+from asclepius.track.command import run
 
 execute(run, snakemake)

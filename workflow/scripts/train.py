@@ -1,5 +1,4 @@
-from asclepius.train.command import run
-
 from asclepius.command import execute
+from asclepius.train.command import run
 
 execute(run, snakemake)
