@@ -53,7 +53,13 @@ def build(settings: ModelSettings, input_shape: tuple[int, ...], task: Task, see
             x = layers.ReLU(name="features" if last else f"{name}_relu")(x)
         x = pool(size, name=f"block{block}_pool")(x)
 
-    x = average(name="average")(x) if settings.pooling == "average" else layers.Flatten(name="flatten")(x)
+    if settings.pooling == "average":
+        x = average(name="average")(x)
+        if settings.normalisation == "batch":
+            # A finding of a few voxels moves a volume's average little: without a scale of its own it is learned late.
+            x = layers.BatchNormalization(momentum=MOMENTUM, name="average_norm")(x)
+    else:
+        x = layers.Flatten(name="flatten")(x)
     if settings.dense:
         if settings.dropout:
             x = layers.Dropout(settings.dropout, seed=next(seeds), name="dense_dropout")(x)
