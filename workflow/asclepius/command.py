@@ -6,8 +6,8 @@ import inspect
 import os
 import sys
 import traceback
-from collections.abc import Callable
-from contextlib import redirect_stderr, redirect_stdout
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager, redirect_stderr, redirect_stdout
 from pathlib import Path
 from typing import Any, get_args, get_origin, get_type_hints
 
@@ -36,19 +36,38 @@ def execute(function: Callable[..., None], snakemake: Any) -> None:
             raise StudyError(f"rule {snakemake.rule}: nothing named {name!r} for {function.__module__}.run")
     log = Path(snakemake.log[0])
     log.parent.mkdir(parents=True, exist_ok=True)
-    with open(log, "w", encoding="utf-8", buffering=1) as stream, redirect_stdout(stream), redirect_stderr(stream):
-        print(_place())
+    with _into(log):
+        print(_place(), flush=True)
         try:
             function(**arguments)
             return
         except StudyError as error:
-            print(f"error: {error}", file=stream)
+            print(f"error: {error}", flush=True)
         except BaseException:
-            traceback.print_exc(file=stream)
-    lines = log.read_text(encoding="utf-8").splitlines()
+            traceback.print_exc(file=sys.stdout)
+    lines = log.read_text(encoding="utf-8", errors="replace").splitlines()
     print(f"\n{snakemake.rule} failed; the last lines of {log}:", file=sys.stderr)
     print("\n".join(f"  {line}" for line in lines[-TAIL:]), file=sys.stderr, flush=True)
     sys.exit(1)
+
+
+@contextmanager
+def _into(log: Path) -> Iterator[None]:
+    """Everything printed goes to the log, also by libraries that write to the file descriptors (TensorFlow)."""
+    mode = 0o600 if "restricted" in log.parts else 0o644
+    target = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, mode)
+    kept = {number: os.dup(number) for number in (1, 2)}
+    stream = os.fdopen(os.dup(target), "w", encoding="utf-8", buffering=1)
+    try:
+        for number in kept:
+            os.dup2(target, number)
+        with stream, redirect_stdout(stream), redirect_stderr(stream):
+            yield
+    finally:
+        for number, descriptor in kept.items():
+            os.dup2(descriptor, number)
+            os.close(descriptor)
+        os.close(target)
 
 
 def _place() -> str:

@@ -104,7 +104,12 @@ def write_text(path: Path, text: str, *, private: bool = False) -> None:
 
 def read(path: Path, schema: Schema) -> pd.DataFrame:
     """Read a table and check that it is what its name says; nulls in "str" columns come back as None."""
-    table = pq.read_table(path)
+    try:
+        table = pq.read_table(path)
+    except FileNotFoundError:
+        raise StudyError(f"{path}: no such file; a {schema.name} table is needed here") from None
+    except (pa.ArrowInvalid, OSError) as error:
+        raise StudyError(f"{path}: not a readable table ({error}); delete it and run again") from None
     missing = [name for name in schema.columns if name not in table.column_names]
     if missing:
         raise StudyError(f"{path}: not a {schema.name} table, columns {missing} are missing; delete it and run again")
