@@ -133,7 +133,7 @@ def test_a_nodule_grows_between_visits(cohort):
     pairs = [sorted(found) for found in volumes.values() if len(found) == 2]
     assert pairs
     for (_, before), (_, after) in pairs:
-        assert after > before
+        assert after > 1.15 * before  # a diameter grows by 8 % at least, a volume by 26 %; slices blur it
 
 
 @settings(max_examples=60, deadline=None)

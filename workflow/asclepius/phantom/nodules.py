@@ -9,7 +9,7 @@ from asclepius.phantom.grid import Grid, Pose
 
 SUBSLICES = 4  # positions per slice over which a nodule is averaged
 LOBES = 5
-SPREAD_HU = 190.0  # of thickened septa and trapped air around a nodule, standard deviation at its edge
+SPREAD_HU = 500.0  # of thickened septa and trapped air around a nodule, standard deviation at its edge
 REACH = 1.3  # the farthest point of a lobed surface, in radii
 
 
@@ -37,21 +37,23 @@ class Nodule:
 
 
 def draw(rng: np.random.Generator, chest: Chest, difficulty: float) -> list[Nodule]:
-    """One to three nodules; difficulty makes them smaller and fainter."""
+    """One to three nodules; difficulty makes them smaller and fainter, and what surrounds them narrower."""
     found: list[Nodule] = []
-    for _ in range(rng.choice([1, 2, 3], p=[0.3, 0.4, 0.3])):
-        diameter = rng.uniform(15, 31) * difficulty**-0.4
+    for _ in range(rng.choice([1, 2, 3], p=[0.2, 0.4, 0.4])):
+        diameter = rng.uniform(18, 33) * difficulty**-0.4
         kind = rng.random()
-        if kind < 0.7:
-            hu, core = rng.uniform(20, 80), 0.0
-        elif kind < 0.88:
+        if kind < 0.8:
+            hu, core = rng.uniform(40, 130), 0.0
+        elif kind < 0.92:
             hu, core = rng.uniform(-560, -400), rng.uniform(0.5, 0.75)
         else:
             hu, core = rng.uniform(-640, -480), 0.0
         hu = chest.lung_hu + (hu - chest.lung_hu) * min(1.0, difficulty**-0.5)
+        spread = rng.uniform(26, 50) * difficulty**-0.5 if rng.random() < 0.85 else 0.0
         others = np.array([nodule.centre for nodule in found]).reshape(-1, 3)
         centre = _place(rng, chest, diameter / 2, others)
-        found.append(Nodule(centre, float(diameter), float(hu), float(core), rng.normal(size=(LOBES, 4))))
+        lobes = rng.normal(size=(LOBES, 4))
+        found.append(Nodule(centre, float(diameter), float(hu), float(core), lobes, float(spread)))
     return found
 
 

@@ -152,10 +152,6 @@ def _fall_sick(rng: np.random.Generator, sites: np.ndarray, ages: np.ndarray, pr
     total = min(max(round(prevalence * count), 1), count - 1)
     sizes = np.bincount(sites, minlength=len(SITES))
     quota = _apportion(total, list(sizes))
-    if total >= len(SITES):  # every site shows the disease
-        while quota.min() == 0:
-            quota[quota.argmin()] += 1
-            quota[quota.argmax()] -= 1
     sick = np.zeros(count, dtype=bool)
     for site, places in enumerate(quota):
         here = np.flatnonzero(sites == site)
