@@ -1,8 +1,11 @@
 """What all tests share: the repository, the real sets where there are any, and a way to run the workflow."""
 
 import os
+import signal
 import subprocess
 import sys
+import time
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -27,18 +30,33 @@ class Workflow:
         self.snakefile = ROOT / "Snakefile"
         self.environment = {**os.environ, "XDG_CONFIG_HOME": str(home), "TF_CPP_MIN_LOG_LEVEL": "2"}
 
-    def __call__(self, *words: str, check: bool = True, study: str | Path = "tiny", **options):
+    def _command(self, words: tuple[str, ...], study: str | Path) -> list[str]:
         config = study if isinstance(study, Path) else ROOT / "studies" / f"{study}.yaml"
-        command = [sys.executable, "-m", "snakemake", "--snakefile", str(self.snakefile), "--directory",
-                   str(self.folder), "--configfile", str(config), "--nocolor", *words]  # fmt: skip
-        if not {"--cores", "--jobs"} & set(words):
-            command += ["--cores", "2"]
+        cores = [] if {"--cores", "--jobs"} & set(words) else ["--cores", "2"]
+        return [sys.executable, "-m", "snakemake", "--snakefile", str(self.snakefile), "--directory", str(self.folder),
+                "--configfile", str(config), "--nocolor", *words, *cores]  # fmt: skip
+
+    def __call__(self, *words: str, check: bool = True, study: str | Path = "tiny", **options):
+        command = self._command(words, study)
         done = subprocess.run(
             command, capture_output=True, text=True, check=False, env=self.environment, cwd=ROOT, **options
         )
         if check and done.returncode:
             raise AssertionError(f"{' '.join(command)}\n{done.stdout[-2000:]}\n{done.stderr[-6000:]}")
         return done
+
+    def kill_when(self, reached: Callable[[], bool], timeout: float = 300) -> None:
+        """Start the tiny study and kill it, with all its jobs, as soon as `reached` says so."""
+        process = subprocess.Popen(
+            self._command((), "tiny"), env=self.environment, cwd=ROOT, start_new_session=True,
+            stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL,
+        )  # fmt: skip
+        end = time.monotonic() + timeout
+        while not reached() and process.poll() is None and time.monotonic() < end:
+            time.sleep(0.05)
+        assert process.poll() is None, "the run ended before it could be killed"
+        os.killpg(process.pid, signal.SIGKILL)
+        process.wait()
 
     def jobs(self, *words: str, **options) -> list[str]:
         """What would run, as "rule" or "rule wildcard=value, ..."."""

@@ -87,7 +87,21 @@ def test_two_runs_from_scratch_are_identical(tiny, workflow_in):
         assert first.read_bytes() == second.read_bytes(), name
 
 
-def test_a_damaged_output_is_made_again(copy):
+def test_a_killed_run_goes_on_where_it_stopped(tiny, workflow_in):
+    run = workflow_in()
+    state = run.folder / "results" / "tiny" / "train" / ".state"
+    run.kill_when(lambda: any(state.rglob("*.npz")))
+    run("--unlock")
+    jobs = {job.split()[0] for job in run.jobs("--rerun-incomplete")}
+    assert "train" in jobs
+    assert not {"phantom", "cohort", "deidentify", "resample", "split"} & jobs
+    run("--rerun-incomplete")
+    for name in ("metrics.csv", "predictions.parquet"):
+        first, second = (each.folder / "results" / "tiny" / name for each in (tiny, run))
+        assert first.read_bytes() == second.read_bytes(), name
+
+
+def test_a_lost_output_is_made_again(copy):
     (copy.folder / "results" / "tiny" / "split" / "folds.parquet").unlink()
     copy()
     assert copy.jobs() == []
