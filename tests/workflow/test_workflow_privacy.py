@@ -55,7 +55,9 @@ def planted(folder: Path) -> dict[bytes, str]:
 
 
 def findings(root: Path, needles: dict[bytes, str], inside: str) -> set[tuple[str, str]]:
-    search = re.compile(b"|".join(re.escape(needle) for needle in sorted(needles, key=len, reverse=True)))
+    words = sorted(needles, key=len, reverse=True)
+    # Eight digits of a date stand in many a long decimal number by chance.
+    search = re.compile(b"|".join(rb"(?<!\d)%s(?!\d)" % word if word.isdigit() else re.escape(word) for word in words))
     found = set()
     for path in sorted(root.rglob("*")):
         relative = str(path.relative_to(root))
