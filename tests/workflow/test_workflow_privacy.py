@@ -55,16 +55,18 @@ def planted(folder: Path) -> dict[bytes, str]:
 
 
 def findings(root: Path, needles: dict[bytes, str], inside: str) -> set[tuple[str, str]]:
-    words = sorted(needles, key=len, reverse=True)
-    # Eight digits of a date stand in many a long decimal number by chance.
-    search = re.compile(b"|".join(rb"(?<!\d)%s(?!\d)" % word if word.isdigit() else re.escape(word) for word in words))
+    # Eight digits of a date stand in many a long decimal number by chance: numbers count as whole runs of digits.
+    numbers = {needle for needle in needles if needle.isdigit()}
+    words = sorted(set(needles) - numbers, key=len, reverse=True)
+    search = re.compile(b"|".join(re.escape(word) for word in words))
     found = set()
     for path in sorted(root.rglob("*")):
         relative = str(path.relative_to(root))
         if not path.is_file() or (inside in relative):
             continue
         for data in (relative.encode(), *unpacked(path.read_bytes())):
-            found |= {(relative, needles[hit]) for hit in search.findall(data)}
+            hits = {*search.findall(data), *numbers.intersection(re.findall(rb"\d+", data))}
+            found |= {(relative, needles[hit]) for hit in hits}
     return found
 
 
