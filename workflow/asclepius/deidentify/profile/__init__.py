@@ -1,0 +1,1 @@
+"""What happens to each attribute: the standard's tables (`tables`), the options and the decision."""
