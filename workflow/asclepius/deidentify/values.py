@@ -1,4 +1,4 @@
-"""New values for old ones: dates, ages, dummies (PS3.5 section 6.2)."""
+"""New values for old ones: dates, times, ages, dummies (PS3.5 section 6.2)."""
 
 import datetime
 import re
@@ -6,6 +6,9 @@ import struct
 
 OLDEST = 89  # years; older patients are few enough to be found
 _DATE = re.compile(r"\s*(\d{4})[.\-/]?(\d{2})[.\-/]?(\d{2})")
+_REST = re.compile(r"\d{0,6}(?:\.\d{1,6})?(?:[+-]\d{4})?")
+_TIME = re.compile(r"(?:\d{2}(?::?\d{2}(?::?\d{2}(?:\.\d{1,6})?)?)?)?")
+_MOMENT = re.compile(r"[\d.:+\- /]{0,26}")
 _AGE = re.compile(r"\s*(\d{1,3})\s*([DWMY]?)\s*")
 _YEARS = {"D": 1 / 365.25, "W": 7 / 365.25, "M": 1 / 12, "Y": 1.0}
 _NUMBER = re.compile(r"[ 0-9+\-.eE\\\0]*")
@@ -25,6 +28,7 @@ _DUMMIES = {
     "ST": b"ANONYMIZED",
     "TM": b"000000",
     "UC": b"ANONYMIZED",
+    "UI": b"2.25.0",
     "UR": b"urn:anonymized",
     "UT": b"ANONYMIZED",
 }
@@ -41,15 +45,28 @@ def date(year: int, month: int, day: int, offset: int) -> str:
 
 
 def shifted(text: str, offset: int) -> str:
-    """A DA or DT value (several joined by a backslash) moved back by whole days; the time of day is dropped.
+    """A DA or DT value (several joined by a backslash) moved back by whole days; the time of day stays.
 
     A part that is no full date (year or month alone, a range, text) becomes empty.
     """
     parts = []
     for part in text.split("\\"):
         found = _DATE.match(part)
-        parts.append(date(*(int(number) for number in found.groups()), offset) if found else "")
+        rest = part[found.end() :].strip() if found else ""
+        whole = found is not None and _REST.fullmatch(rest)
+        moved = date(*(int(number) for number in found.groups()), offset) if whole else ""
+        parts.append(moved and moved + rest)
     return "\\".join(parts) if any(parts) else ""
+
+
+def is_time(text: str) -> bool:
+    """Whether a TM value holds nothing but times of day."""
+    return all(_TIME.fullmatch(part.strip(" \0")) for part in text.split("\\"))
+
+
+def is_moment(text: str) -> bool:
+    """Whether a DA or DT value holds nothing but digits and their usual separators."""
+    return all(_MOMENT.fullmatch(part.strip(" \0")) for part in text.split("\\"))
 
 
 def capped(text: str) -> str:

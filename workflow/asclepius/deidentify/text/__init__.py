@@ -1,0 +1,1 @@
+"""Free text: what must leave it, and the words that may stay."""
