@@ -5,6 +5,7 @@ import struct
 import unicodedata
 from collections import Counter
 
+import numpy as np
 import pydicom
 import pytest
 from deidentify_cases import SHARED, ct, encoded
@@ -15,29 +16,32 @@ from pydicom.dataset import Dataset
 from pydicom.sequence import Sequence
 from pydicom.uid import DeflatedExplicitVRLittleEndian, ExplicitVRBigEndian, ImplicitVRLittleEndian
 
-from asclepius.deidentify import text
-from asclepius.deidentify.crosswalk import Pseudonyms
-from asclepius.deidentify.dicom import proof, rewriting
+from asclepius.deidentify.dicom import treating
+from asclepius.deidentify.dicom.harvest import learn
 from asclepius.deidentify.dicom.reading import read
-from asclepius.deidentify.dicom.rewriting import Patient, rewrite
+from asclepius.deidentify.dicom.rewriting import rewrite
+from asclepius.deidentify.patient import Patient
+from asclepius.deidentify.profile.decide import Policy
+from asclepius.deidentify.profile.options import PRESETS
+from asclepius.deidentify.profile.tables import private_vr
+from asclepius.deidentify.proof.dicom import prove
+from asclepius.deidentify.pseudonyms import Pseudonyms
 from asclepius.errors import Rejected
 
 KEY = bytes(range(32))
 
 
-def patient(original="PID-778899", key=KEY):
-    pseudonyms = Pseudonyms(key)
-    found = Patient(pseudonyms.patient(original), pseudonyms.days(original), pseudonyms)
-    found.identifiers.add_number(original)
-    return found
+def patient(original="PID-778899", key=KEY, options=PRESETS["research"], strict=False):
+    return Patient.of(original, Pseudonyms(key), Policy(options, strict=strict))
 
 
 def released(data, who=None):
     who = who or patient()
     source = read(data)
-    who.learn(source)
-    out = rewrite(source, who, Counter(), "fallback")
-    proof.prove(out, source, who)
+    learn(source, who)
+    written = rewrite(source, who, "fallback")
+    out = b"".join(written.parts)
+    prove(out, who, written.pixels)
     return out
 
 
@@ -82,19 +86,48 @@ def assert_clean(out, secrets=SECRETS):
     return dataset
 
 
-def test_basic_profile_of_a_ct_slice():
+def test_research_preset_of_a_ct_slice():
     source = ct()
     dataset = assert_clean(released(encoded(source)))
     assert dataset.PatientName == dataset.PatientID == patient().name
     assert (dataset.PatientSex, dataset.PatientAge) == ("F", "089Y")
     assert dataset.PatientIdentityRemoved == "YES"
-    assert [item.CodeValue for item in dataset.DeidentificationMethodCodeSequence] == ["113100", "113107", "113108"]
-    assert "ImageComments" not in dataset
+    assert [item.CodeValue for item in dataset.DeidentificationMethodCodeSequence] == [
+        "113100",
+        "113105",
+        "113107",
+        "113108",
+        "113109",
+        "113111",
+    ]
+    assert dataset.ImageComments == "ANONYMIZED"
+    assert dataset.DeviceSerialNumber == "SN-55512"
+    assert dataset.StudyTime == "101112"
     assert dataset.PixelData == source.PixelData
     for kept in ("ImagePositionPatient", "PixelSpacing", "RescaleIntercept", "ConvolutionKernel", "Modality", "Rows"):
         assert dataset[kept] == source[kept], kept
     assert dataset.file_meta.MediaStorageSOPInstanceUID == dataset.SOPInstanceUID
     assert dataset.SOPClassUID == source.SOPClassUID
+
+
+def test_strict_preset_keeps_neither_dates_nor_age_nor_free_text():
+    source = ct()
+    source.SeriesDescription, source.ProtocolName, source.PixelBandwidth = "Chest", "Thorax", "100"
+    source.AdditionalPatientHistory = "nothing of note"
+    out = pydicom.dcmread(io.BytesIO(released(encoded(source), patient(options=PRESETS["strict"], strict=True))))
+    assert not out.StudyDate
+    assert out.LongitudinalTemporalInformationModified == "REMOVED"
+    for keyword in (
+        "PatientAge",
+        "SeriesDescription",
+        "ProtocolName",
+        "AdditionalPatientHistory",
+        "AcquisitionDateTime",
+    ):
+        assert keyword not in out, keyword
+    assert not out.PatientSex
+    assert (out.Manufacturer, out.ConvolutionKernel, list(out.ImageType)) == ("Acme", "B30f", list(source.ImageType))
+    assert list(out.ImagePositionPatient) == [0, 0, 1]
 
 
 TEXT_TAGS = ["Manufacturer", "SeriesDescription", "ConvolutionKernel", "ManufacturerModelName", "PatientComments"]
@@ -170,18 +203,19 @@ def test_planted_identifiers_never_survive(data):
 
 
 @pytest.mark.parametrize(("keyword", "vr"), [("LUTData", "OW"), ("GrayLookupTableData", "OW"), ("LUTDescriptor", "US")])
-def test_what_is_planted_in_binary_elements_is_found_by_the_proof(keyword, vr):
+def test_what_is_planted_in_binary_elements_is_emptied(keyword, vr):
     source, item = ct(name="Grunwald^Zoe"), Dataset()
     source.VOILUTSequence = [item]
     value = b"xxGrunwald"
     item.add_new(keyword, vr, list(struct.unpack("<5H", value)) if vr == "US" else value)
-    with pytest.raises(Rejected, match="identity") as caught:
-        released(encoded(source))
-    assert "Grunwald" not in caught.value.sentence
+    out = released(encoded(source))
+    assert b"grunwald" not in out.lower()
+    assert not pydicom.dcmread(io.BytesIO(out)).VOILUTSequence[0][keyword].value
 
 
 def test_proof_fails_when_the_cleaning_does(monkeypatch):
-    monkeypatch.setattr(rewriting._Writer, "_text", lambda self, vr, text, old: old)
+    monkeypatch.setattr(treating.Values, "_text", lambda self, treatment, vr, old, encodings: None)
+    monkeypatch.setattr(treating.Values, "_term", lambda self, text, old: None)
     source = ct()
     source.Manufacturer = "Built for Grünwald"
     with pytest.raises(Rejected, match="identity"):
@@ -231,8 +265,8 @@ def test_intervals_between_visits_stay_and_dates_do_not():
     for day in ("20210304", "20220101", "20240229"):
         out = pydicom.dcmread(io.BytesIO(released(encoded(ct(day=day)), who)))
         assert out.StudyDate != day
-        assert out.AcquisitionDateTime == out.StudyDate
-        assert out.StudyTime == ""
+        assert out.AcquisitionDateTime == f"{out.StudyDate}101112.345+0200"
+        assert out.StudyTime == "101112"
         days.append(pydicom.valuerep.DA(out.StudyDate))
     assert [(b - a).days for a, b in itertools.pairwise(days)] == [303, 789]
 
@@ -272,36 +306,6 @@ def test_damaged_files_are_refused_with_a_reason(change, reason):
     assert caught.value.reason == reason
 
 
-@pytest.mark.parametrize(
-    ("changes", "refused"),
-    [
-        ({}, False),
-        ({"BurnedInAnnotation": "YES"}, True),
-        ({"Modality": "US"}, True),
-        ({"Modality": "US", "BurnedInAnnotation": "NO"}, False),
-        ({"SOPClassUID": "1.2.840.10008.5.1.4.1.1.7"}, True),
-        ({"ImageType": ["DERIVED", "SECONDARY", "SCREEN SAVE"]}, True),
-    ],
-)
-def test_burned_in_text_is_judged_by_header(changes, refused):
-    source = ct()
-    for keyword, value in changes.items():
-        setattr(source, keyword, value)
-    if refused:
-        with pytest.raises(Rejected, match="burned-in-text"):
-            text.refuse(read(encoded(source)))
-    else:
-        text.refuse(read(encoded(source)))
-
-
-def test_real_ultrasound_with_a_name_in_its_pixels_is_refused():
-    path = SHARED / "data" / "us_burned_in_text_dicom" / "RGB_IMAGE.dcm"
-    if not path.exists():
-        pytest.skip(f"{path} is not there")
-    with pytest.raises(Rejected, match="burned-in-text"):
-        text.refuse(read(path.read_bytes()))
-
-
 def every_file():
     others = (".json", ".txt", ".icc", ".dump", ".gz", "README")
     return sorted(path for path in get_testdata_files() if os.path.isfile(path) and not path.endswith(others))
@@ -315,11 +319,21 @@ def check_file(data):
     except Rejected as rejected:
         return rejected.reason
     before, after = pydicom.dcmread(io.BytesIO(data), force=True), pydicom.dcmread(io.BytesIO(out))
-    keyword = next(k for k in ("PixelData", "FloatPixelData", "DoubleFloatPixelData") if k in before)
-    assert after[keyword].value == before[keyword].value
+    keyword = next((k for k in ("PixelData", "FloatPixelData", "DoubleFloatPixelData") if k in before), None)
+    if keyword is None:
+        return "released"
+    if after[keyword].value != before[keyword].value:  # comments of a coder were blanked in place
+        try:
+            expected = before.pixel_array
+        except Exception:  # not decodable before either
+            return "released"
+        assert len(before[keyword].value) - len(after[keyword].value) in range(200)
+        assert np.array_equal(after.pixel_array, expected)
     for name in ("Rows", "Columns", "BitsStored", "PhotometricInterpretation", "RescaleSlope", "PixelSpacing"):
         assert after.get(name) == before.get(name), name
-    assert not [tag for tag in after if tag.tag.is_private]
+    for element in after:
+        if element.tag.is_private and not element.tag.is_private_creator:
+            assert private_vr(element.private_creator, element.tag.group, element.tag.element & 0xFF), element.tag
     assert after.PatientID == patient().name
     assert source.syntax == after.file_meta.TransferSyntaxUID
     return "released"
@@ -332,7 +346,7 @@ def test_every_file_of_pydicom_is_released_or_refused():
         with open(path, "rb") as handle:
             outcomes[check_file(handle.read())] += 1
     assert outcomes["released"] > 80
-    assert not set(outcomes) - {"released", "not-an-image", "unreadable", "truncated"}, outcomes
+    assert not set(outcomes) - {"released", "not-an-image", "unreadable", "undecodable", "truncated"}, outcomes
 
 
 @pytest.mark.filterwarnings("ignore")

@@ -1,262 +1,290 @@
-"""A DICOM file as raw elements, and the reasons why it cannot be used."""
+"""A DICOM file as places of elements in its bytes, and the reasons why it cannot be used."""
 
-import logging
-import warnings
-from collections.abc import Iterator
-from contextlib import contextmanager
+import zlib
 from dataclasses import dataclass
-from io import BytesIO
+from functools import cached_property
 
-import pydicom
-from pydicom import config
-from pydicom.charset import convert_encodings, decode_bytes
-from pydicom.dataelem import DataElement, RawDataElement
-from pydicom.dataset import Dataset, FileDataset
-from pydicom.filebase import DicomBytesIO
-from pydicom.filereader import read_partial
-from pydicom.filewriter import write_data_element
-from pydicom.uid import ExplicitVRBigEndian, ExplicitVRLittleEndian, ImplicitVRLittleEndian
-from pydicom.values import convert_SQ
-
-from asclepius.deidentify.profile import standard_vr
+from asclepius.deidentify.dicom import odd
+from asclepius.deidentify.dicom.characters import DEFAULT, decode, encodings_of
+from asclepius.deidentify.dicom.syntax import (
+    KNOWN,
+    LONG,
+    PIXELS,
+    Broken,
+    Buffer,
+    Coding,
+    Place,
+    element_of,
+    walk,
+)
+from asclepius.deidentify.profile.decide import standard_vr
 from asclepius.errors import Rejected
 
-PIXELS = (0x7FE00008, 0x7FE00009, 0x7FE00010)
+IMPLICIT, EXPLICIT, BIG = "1.2.840.10008.1.2", "1.2.840.10008.1.2.1", "1.2.840.10008.1.2.2"
+DEFLATED = "1.2.840.10008.1.2.1.99"
+NATIVE = frozenset({IMPLICIT, EXPLICIT, BIG, DEFLATED})
+DIRECTORY = "1.2.840.10008.1.3.10"
+LARGEST_INFLATED = 2 << 30  # bytes; more is a bomb
+_PATIENT = 0x00100020
 _FLOAT_BITS = {0x7FE00008: 32, 0x7FE00009: 64}
-_LAST = 0x7FE00010
-_UNDEFINED = 0xFFFFFFFF
 _HALF_CHROMA = ("YBR_FULL_422", "YBR_PARTIAL_422", "YBR_PARTIAL_420")
-_NAME_DELIMITERS = {0x5E, 0x3D}
-_KNOWN_VRS_TEXT = """
-AE AS AT CS DA DS DT FD FL IS LO LT OB OD OF OL OV OW PN SH SL SQ SS ST SV TM UC UI UL UN UR US UT UV
-"""
-_KNOWN_VRS = frozenset(_KNOWN_VRS_TEXT.split())
-
-Element = RawDataElement | DataElement
+_GUESSES = {Coding(True, True): IMPLICIT, Coding(False, True): EXPLICIT, Coding(False, False): BIG}
 
 
 @dataclass(frozen=True)
+class Pixels:
+    """Where the pixels lie in the data set.
+
+    Args:
+        begin, end: of the value; of encapsulated ones without the closing delimiter.
+    """
+
+    tag: int
+    vr: str
+    begin: int
+    end: int
+    encapsulated: bool
+
+
+@dataclass
 class Source:
     """One file as read.
 
     Args:
-        elements: by tag; sequences of defined length still as bytes.
-        syntax: transfer syntax UID.
-        implicit, little: how the elements are encoded.
-        encodings: Python's names of the file's character sets.
+        file: its bytes, or those that pydicom made of them.
+        body: holds the data set, inflated if it was deflated.
+        begin: of the data set in it.
+        syntax: transfer syntax UID, of native ones the one that the bytes follow.
+        places: of all elements before the pixels.
+        pixels: None for an object without.
+        surplus: bytes stand behind the pixels.
+        stated_class: Media Storage SOP Class UID.
     """
 
-    elements: dict[int, Element]
+    file: Buffer
+    body: Buffer
+    begin: int
+    coding: Coding
     syntax: str
-    implicit: bool
-    little: bool
-    encodings: tuple[str, ...]
+    places: list[Place]
+    pixels: Pixels | None
+    surplus: bool
+    stated_class: str
+
+    @cached_property
+    def raws(self) -> list[bytes]:
+        """The bytes of each element, in the order of `places`: equal bytes are treated alike, so each is looked up."""
+        body = self.body
+        return [body[begin:end] for _, begin, end in self.places]
+
+    @cached_property
+    def _index(self) -> dict[int, tuple[int, int]]:
+        return {tag: (begin, end) for tag, begin, end in self.places}
+
+    def has(self, tag: int) -> bool:
+        """Whether the outermost level has the element."""
+        return tag in self._index
 
     def text(self, tag: int) -> str:
         """A value as text without padding; empty if the element is absent."""
-        element = self.elements.get(tag)
-        if element is None or not isinstance(element.value, bytes):
-            return ""
-        return element.value.decode("ascii", "replace").strip(" \0")
+        return self._value(tag).decode("ascii", "replace").strip(" \0")
+
+    def _value(self, tag: int) -> bytes:
+        begin, end = self._index.get(tag, (0, 0))
+        head = 12 if not self.coding.implicit and self.body[begin + 4 : begin + 6] in LONG else 8
+        return self.body[begin + head : end]
 
     def number(self, tag: int, default: int) -> int:
         """An unsigned short or an integer string."""
-        element = self.elements.get(tag)
-        if element is None or not element.value or not isinstance(element.value, bytes):
+        value = self._value(tag)
+        if not value:
             return default
         if standard_vr(tag) == "IS":
             try:
                 return int(self.text(tag).split("\\")[0])
             except ValueError:
                 return default
-        return int.from_bytes(element.value[:2], "little" if self.little else "big")
+        return int.from_bytes(value[:2], "little" if self.coding.little else "big")
 
-    def pixels(self) -> Element | None:
-        """The element that holds the pixels."""
-        return next((self.elements[tag] for tag in PIXELS if tag in self.elements), None)
+    @cached_property
+    def sop_class(self) -> str:
+        return self.text(0x00080016) or self.stated_class
 
+    @cached_property
+    def encodings(self) -> tuple[str, ...]:
+        """Python's names of the file's character sets."""
+        return encodings_of(self.text(0x00080005))
 
-@contextmanager
-def quiet() -> Iterator[None]:
-    """pydicom neither warns nor refuses while the block runs: its messages quote values."""
-    before, logger = config.settings.reading_validation_mode, logging.getLogger("pydicom")
-    level = logger.level
-    if before == config.IGNORE and level > logging.CRITICAL:  # a surrounding block has done it
-        yield
-        return
-    config.settings.reading_validation_mode = config.IGNORE
-    logger.setLevel(logging.CRITICAL + 1)
-    try:
-        with warnings.catch_warnings():
-            warnings.simplefilter("ignore")
-            yield
-    finally:
-        config.settings.reading_validation_mode = before
-        logger.setLevel(level)
+    @cached_property
+    def promised(self) -> int:
+        """Bytes of native pixels by the header; 0 if it does not say."""
+        if self.text(0x00280008) and not self.text(0x00280008).split("\\")[0].strip().isdigit():
+            return 0
+        rows, columns, samples = self.number(0x00280010, 0), self.number(0x00280011, 0), self.number(0x00280002, 1)
+        bits = _FLOAT_BITS.get(self.pixels.tag if self.pixels else 0) or self.number(0x00280100, 8)
+        if samples == 3 and self.text(0x00280004) in _HALF_CHROMA:
+            samples = 2
+        return (rows * columns * samples * max(self.number(0x00280008, 1), 1) * bits + 7) // 8
 
 
-def read(data: bytes) -> Source:
+def read(data: Buffer) -> Source:
     """Parse a file's bytes up to the end of its pixels; what comes after them is padding, signatures or private.
 
+    What this parser cannot read goes through pydicom first, which forgives more.
+
     Raises:
-        Rejected: empty, unreadable, cut short, or no image.
+        Rejected: empty, unreadable, cut short, or a directory.
     """
-    dataset = parse(data)
-    elements = raw(dataset)
+    if not len(data):
+        raise Rejected("empty", "the file has no bytes")
     try:
-        syntax, stored = (str(dataset.file_meta.get(k) or "") for k in ("TransferSyntaxUID", "MediaStorageSOPClassUID"))
-    except Exception:  # a damaged header makes pydicom raise nearly anything
-        raise Rejected("unreadable", "the DICOM file meta information is damaged") from None
-    implicit, little = dataset.original_encoding
-    guessed = ImplicitVRLittleEndian if implicit else ExplicitVRLittleEndian if little else ExplicitVRBigEndian
-    source = Source(elements, syntax or str(guessed), implicit, little, charset(elements, ("iso8859",)))
-    if not source.text(0x00080016):
-        if "MediaStorageDirectory" in pydicom.uid.UID(stored).keyword or 0x00041220 in elements:
-            raise Rejected("not-an-image", "a DICOM directory, not an image")
-        if not stored:
-            raise Rejected("unreadable", "the file does not say what kind of DICOM object it is (no SOP class)")
-        value = stored.encode() + b"\0" * (len(stored) % 2)
-        elements[0x00080016] = RawDataElement(
-            pydicom.tag.BaseTag(0x00080016), "UI", len(value), value, 0, implicit, little
-        )
-    _check_pixels(source)
+        source = _parse(data)
+    except (Broken, RecursionError):
+        try:
+            source = _parse(odd.normalised(bytes(data)))
+        except (Broken, RecursionError):
+            raise Rejected("unreadable", "the DICOM header cannot be parsed; is it a DICOM file?") from None
+    _check(source)
     return source
 
 
-def parse(data: bytes) -> FileDataset:
-    """pydicom's view of a file's bytes, elements unconverted.
+def is_dicom(head: bytes) -> bool:
+    """Whether a file's first bytes begin a DICOM file, with or without the preamble of PS3.10."""
+    if head[128:132] == b"DICM":
+        return True
+    little, big = (
+        head[:2] in (b"\x02\0", b"\x08\0") and head[3:4] == b"\0",
+        head[:2] == b"\0\x08" and head[2:3] == b"\0",
+    )
+    implicit = little and 0 < int.from_bytes(head[4:8], "little") <= 256
+    return len(head) > 8 and (((little or big) and head[4:6] in KNOWN) or implicit)
 
-    Raises:
-        Rejected: empty, or not DICOM.
-    """
-    if not data:
-        raise Rejected("empty", "the file has no bytes")
+
+def patient_of(head: bytes) -> str | None:
+    """Patient ID (0010,0020) as far as a file's first bytes hold it; None if they do not, or it is empty."""
     try:
-        with quiet():
-            dataset = read_partial(BytesIO(data), stop_when=_after_pixels, force=True)
-    except RecursionError:
-        raise Rejected("unreadable", "sequences are nested too deep") from None
-    except Exception:  # a damaged header makes pydicom raise nearly anything
-        raise Rejected("unreadable", "the DICOM header cannot be parsed; is it a DICOM file?") from None
-    if not len(dataset):
-        raise Rejected("unreadable", "no DICOM element found; is it a DICOM file?")
-    return dataset
+        begin, syntax, _ = _meta(head)
+        body, begin = (
+            (zlib.decompressobj(-zlib.MAX_WBITS).decompress(head[begin:]), 0)
+            if syntax == DEFLATED
+            else (
+                head,
+                begin,
+            )
+        )
+        coding = _coding(body, begin, syntax)
+        places = walk(body, begin, len(body), coding, last=_PATIENT)
+    except (Broken, RecursionError, zlib.error):
+        return None
+    encodings = DEFAULT
+    for tag, at, end in places:
+        if tag == 0x00080005:
+            encodings = encodings_of(element_of(body[at:end], coding).value.decode("ascii", "replace").strip(" \0"))
+        if tag == _PATIENT:
+            return decode(element_of(body[at:end], coding).value, encodings) or None
+    return None
 
 
-def raw(dataset: Dataset) -> dict[int, Element]:
-    """Elements by tag, values as bytes; only sequences that pydicom has parsed already stay so."""
-    return {int(element.tag): _raw(element, dataset) for element in dataset.values()}
+def _parse(data: Buffer) -> Source:
+    begin, syntax, stated_class = _meta(data)
+    body, offset = data, begin
+    if syntax == DEFLATED:
+        body, offset = _inflated(data, begin), 0
+    coding = _coding(body, offset, syntax)
+    if coding != Coding(False, True) and syntax and syntax not in (IMPLICIT, EXPLICIT, BIG):
+        raise Broken("compressed pixels ask for explicit value representations (PS3.5 A.4)")
+    if syntax in NATIVE - {DEFLATED} or not syntax:
+        syntax = _GUESSES[coding]
+    places = walk(body, offset, len(body), coding, pixels=True)
+    if not places:
+        raise Broken("no element")
+    pixels, surplus = None, False
+    tag, at, stop = places[-1]
+    if tag in PIXELS:
+        element = element_of(bytes(body[at : at + 12]), coding)
+        end = stop - 8 * element.undefined
+        pixels = Pixels(tag, element.vr, at + element.begin, end, element.undefined)
+        places.pop()
+        surplus = stop < len(body)
+    return Source(data, body, offset, coding, syntax, places, pixels, surplus, stated_class)
 
 
-def _raw(element: Element, dataset: Dataset) -> Element:
-    # pydicom converts Pixel Representation while reading.
-    if element.is_raw or element.VR == "SQ":
-        return element
-    implicit, little = dataset.original_encoding
-    buffer = DicomBytesIO()
-    buffer.is_implicit_VR, buffer.is_little_endian = True, little
-    write_data_element(buffer, element)
-    value = buffer.getvalue()[8:]
-    return RawDataElement(element.tag, element.VR, len(value), value, 0, implicit, little)
+def _meta(data: Buffer) -> tuple[int, str, str]:
+    """Where the data set begins, its transfer syntax and the kind of object, as far as the file says."""
+    if data[128:132] == b"DICM":
+        at = 132
+    elif data[:4] == b"\x02\0\0\0":
+        at = 0
+    else:
+        return 0, "", ""
+    found = {}
+    while data[at : at + 2] == b"\x02\0":
+        long = data[at + 4 : at + 6] in LONG
+        begin = at + (12 if long else 8)
+        length = int.from_bytes(data[at + 8 : at + 12] if long else data[at + 6 : at + 8], "little")
+        if data[at + 4 : at + 6] not in KNOWN or begin + length > len(data):
+            raise Broken("the file meta information is damaged")
+        found[int.from_bytes(data[at + 2 : at + 4], "little")] = bytes(data[begin : begin + length])
+        at = begin + length
+    syntax, stated = (found.get(element, b"").decode("ascii", "replace").strip(" \0") for element in (0x10, 0x02))
+    return at, syntax, stated
 
 
-def _after_pixels(tag: int, _vr: str | None, _length: int) -> bool:
-    return tag > _LAST
+def _coding(body: Buffer, at: int, syntax: str) -> Coding:
+    """As the syntax says, unless the first element contradicts it."""
+    if len(body) - at < 8:
+        raise Broken("no element")
+    explicit = body[at + 4 : at + 6] in KNOWN
+    if not explicit:
+        return Coding(True, True)
+    swapped = body[at] == 0 and body[at + 1] != 0
+    return Coding(False, not swapped if syntax in ("", IMPLICIT, EXPLICIT, BIG) else True)
 
 
-def _check_pixels(source: Source) -> None:
-    element = source.pixels()
-    rows, columns = source.number(0x00280010, 0), source.number(0x00280011, 0)
-    if element is None:
-        if rows:
+def _inflated(data: Buffer, begin: int) -> bytes:
+    stream = zlib.decompressobj(-zlib.MAX_WBITS)
+    try:
+        body = stream.decompress(bytes(data[begin:]), LARGEST_INFLATED)
+    except zlib.error:
+        raise Rejected("unreadable", "the deflated data set is damaged") from None
+    if stream.unconsumed_tail:
+        raise Rejected("unreadable", "the deflated data set holds more than 2 GB; write it uncompressed")
+    if not stream.eof:
+        raise Rejected("truncated", "the deflated data set ends too early")
+    return body
+
+
+def _check(source: Source) -> None:
+    if source.sop_class == DIRECTORY or source.has(0x00041220):
+        raise Rejected("not-an-image", "a DICOM directory, not an image")
+    if not source.sop_class:
+        raise Rejected("unreadable", "the file does not say what kind of DICOM object it is (no SOP class)")
+    pixels = source.pixels
+    if pixels is None:
+        if source.number(0x00280010, 0):
             raise Rejected("truncated", "the header promises pixels, the file ends before them")
-        raise Rejected("not-an-image", "a DICOM object without pixels")
-    if not isinstance(element.value, bytes):
-        raise Rejected("undecodable", "the pixel data are no bytes")
-    frames = source.number(0x00280008, 1)
-    if element.length == _UNDEFINED:
-        fragments = _fragments(element.value)
-        if fragments < max(frames, 1):
-            raise Rejected("truncated", f"{frames} frames promised, {fragments} compressed fragments found")
         return
-    if not pydicom.uid.UID(source.syntax).is_transfer_syntax or pydicom.uid.UID(source.syntax).is_compressed:
+    frames = max(source.number(0x00280008, 1), 1)
+    if pixels.encapsulated:
+        fragments = _fragments(source.body, pixels)
+        if fragments < frames:
+            raise Rejected("truncated", f"{frames} frames promised, {max(fragments, 0)} compressed fragments found")
+        if source.syntax in NATIVE:
+            raise Rejected("undecodable", "the transfer syntax does not fit the pixel data")
+        return
+    if source.syntax not in NATIVE:
         raise Rejected("undecodable", "the transfer syntax does not fit the pixel data")
-    samples = source.number(0x00280002, 1)
-    bits = _FLOAT_BITS.get(int(element.tag)) or source.number(0x00280100, 8)
-    if samples == 3 and source.text(0x00280004) in _HALF_CHROMA:
-        samples = 2
-    expected = (rows * columns * samples * max(frames, 1) * bits + 7) // 8
-    if not expected:
-        raise Rejected("undecodable", "rows, columns or bits per pixel are missing")
-    if len(element.value) < expected:
-        raise Rejected("truncated", f"{expected} bytes of pixels promised, {len(element.value)} found")
+    if not source.promised:
+        raise Rejected("undecodable", "rows, columns, frames or bits per pixel are missing or no numbers")
+    found = pixels.end - pixels.begin
+    if found < source.promised:
+        raise Rejected("truncated", f"{source.promised} bytes of pixels promised, {found} found")
 
 
-def _fragments(value: bytes) -> int:
-    """Items after the offset table (PS3.5 A.4); -1 if the last one is cut off."""
-    at, count = 0, -1
-    while at + 8 <= len(value):
-        if value[at : at + 4] != b"\xfe\xff\x00\xe0":
-            return -1
-        at += 8 + int.from_bytes(value[at + 4 : at + 8], "little")
+def _fragments(body: Buffer, pixels: Pixels) -> int:
+    """Items after the offset table (PS3.5 A.4)."""
+    at, count = pixels.begin, -1
+    while at + 8 <= pixels.end:
+        at += 8 + int.from_bytes(body[at + 4 : at + 8], "little")
         count += 1
-    return count if at == len(value) else -1
-
-
-def charset(elements: dict[int, Element], parent: tuple[str, ...]) -> tuple[str, ...]:
-    """Python's names of the character sets that an item or file declares, else its parent's."""
-    element = elements.get(0x00080005)
-    if element is None:
-        return parent
-    value = element.value
-    names = value.decode("ascii", "replace").split("\\") if isinstance(value, bytes) else list(value or ())
-    with quiet():
-        try:
-            return tuple(convert_encodings([name.strip(" \0") for name in names] or None))
-        except (LookupError, TypeError):
-            return parent
-
-
-def decode(value: bytes, encodings: tuple[str, ...], vr: str = "LO") -> str:
-    """Text in the file's character sets; what does not fit them is read as Latin-1."""
-    if value.isascii() and b"\x1b" not in value:
-        return value.decode("ascii").strip(" \0")
-    try:
-        delimiters = _NAME_DELIMITERS if vr == "PN" else None
-        with quiet():
-            return decode_bytes(value, list(encodings), delimiters or set()).strip(" \0")
-    except (LookupError, UnicodeError):
-        return value.decode("latin-1").strip(" \0")
-
-
-def vr_of(element: Element) -> str:
-    """The value representation in the file; the dictionary's where the file has none or no known one."""
-    vr = element.VR
-    if isinstance(element, DataElement):  # undefined length: pydicom has parsed it as a sequence
-        return "SQ"
-    if vr is None or vr == "UN" or vr not in _KNOWN_VRS:
-        return standard_vr(int(element.tag)) or "UN"
-    return str(vr)
-
-
-def items(element: Element, encodings: tuple[str, ...]) -> list[dict[int, Element]]:
-    """The items of a sequence, each as elements by tag.
-
-    Raises:
-        Rejected: the bytes are no sequence.
-    """
-    value = element.value
-    if value is None or value == b"":
-        return []
-    try:
-        if isinstance(value, bytes):
-            # A sequence with VR UN is encoded with implicit VR (PS3.5 6.2.2).
-            unknown = element.VR == "UN"
-            implicit, little = unknown or element.is_implicit_VR, unknown or element.is_little_endian
-            with quiet():
-                value = convert_SQ(value, implicit, little, list(encodings))
-        return [raw(item) for item in value]
-    except RecursionError:
-        raise Rejected("unreadable", "sequences are nested too deep") from None
-    except Exception:  # as above
-        raise Rejected("unreadable", f"sequence {element.tag} cannot be parsed") from None
+    return count

@@ -1,220 +1,301 @@
-"""The profile applied to a DICOM file."""
+"""The profile applied to a DICOM file: elements that need no change keep their bytes."""
 
 from collections import Counter
+from collections.abc import Callable
 from dataclasses import dataclass, field
 
-from asclepius.deidentify import values
-from asclepius.deidentify.crosswalk import Pseudonyms
-from asclepius.deidentify.dicom import encoding
-from asclepius.deidentify.dicom.encoding import Encoder
-from asclepius.deidentify.dicom.harvest import harvest
-from asclepius.deidentify.dicom.reading import PIXELS, Element, Source, charset, decode, items, vr_of
-from asclepius.deidentify.identifiers import Identifiers, foreign_uids
-from asclepius.deidentify.profile import CODE, CODES, METHOD, Treatment, decide
+from asclepius.deidentify.dicom import documents, fragments, private, structured
+from asclepius.deidentify.dicom.characters import encodings_of
+from asclepius.deidentify.dicom.encoding import DEFLATED, Encoder, deflated, preface
+from asclepius.deidentify.dicom.reading import Pixels, Source
+from asclepius.deidentify.dicom.replacing import NewPixels
+from asclepius.deidentify.dicom.syntax import (
+    UNDEFINED,
+    Broken,
+    Buffer,
+    Coding,
+    Element,
+    Place,
+    coding_within,
+    element_of,
+    items,
+    walk,
+)
+from asclepius.deidentify.dicom.treating import Values
+from asclepius.deidentify.patient import Change, Patient
+from asclepius.deidentify.profile.decide import CODE, Decision, Treatment
+from asclepius.deidentify.profile.options import METHOD, codes, longitudinal
 from asclepius.errors import Rejected
 
-# UIDs that the standard itself defines: SOP classes, transfer syntaxes, coding schemes, well-known frames.
-ROOT = "1.2.840.10008."
-Change = tuple[str, str, str]  # tag, keyword, action code
-
-# Words of the standard in coded strings; a patient called Axial does not take them away.
-_VOCABULARY_TEXT = """
-original derived primary secondary axial localizer other mpr average reformatted projection maximum minimum mean
-volume none mixed resampled monochrome1 monochrome2 rgb ybr_full ybr_full_422 ybr_ict ybr_rct palette color ct
-mr cr dx mg us xa rf pt nm ot seg hfs ffs hfp ffp hfdr hfdl ffdr ffdl m f o yes no norm hu identity
-"""
-VOCABULARY = frozenset(_VOCABULARY_TEXT.split())
+INSTANCE, CLASS, CHARSET = 0x00080018, 0x00080016, 0x00080005
 
 
 @dataclass
-class Patient:
-    """What is the same for all files of one patient.
+class Written:
+    """A file's new bytes.
 
     Args:
-        name: the patient's pseudonym.
-        days: how far all dates move back.
-        pseudonyms: for UIDs.
-        identifiers: grows as files are read.
+        parts: in the order they are written; pixels may be the source's own.
+        pixels: the value that the file holds as pixels; empty for an object without.
+        syntax: transfer syntax UID.
+        instance, sop_class: new SOP Instance UID and the SOP Class UID.
     """
 
-    name: str
-    days: int
-    pseudonyms: Pseudonyms
-    identifiers: Identifiers = field(default_factory=Identifiers)
-    issued: set[str] = field(default_factory=set)
-    verified: set[tuple] = field(default_factory=set)  # values that the proof has read already
-    rewritten: dict[tuple, tuple[bytes, tuple[Change, ...]]] = field(default_factory=dict)
-    harvested: set[tuple] = field(default_factory=set)
-
-    def learn(self, source: Source) -> bool:
-        """Harvest a file; True if it told something new, so that earlier files must be looked at again."""
-        before = len(self.identifiers)
-        for tag, element in source.elements.items():
-            if tag in PIXELS:
-                continue
-            key = _key(element, source)
-            if key is None or key not in self.harvested:
-                harvest(element, source.encodings, self.identifiers)
-                if key is not None:
-                    self.harvested.add(key)
-        if len(self.identifiers) == before:
-            return False
-        self.rewritten.clear()
-        self.verified.clear()
-        return True
-
-    def uid(self, uid: str) -> str:
-        """The new UID for an old one."""
-        new = self.pseudonyms.uid(uid)
-        self.issued.add(new)
-        return new
+    parts: tuple[bytes | memoryview, ...]
+    pixels: memoryview
+    syntax: str
+    instance: str
+    sop_class: str
+    audit: Counter[Change] = field(default_factory=Counter)
 
 
-def _key(element: Element, source: Source) -> tuple | None:
-    """Equal keys are treated alike in all files of a patient; None for what was parsed into items."""
-    value = element.value
-    if not isinstance(value, bytes | None):
-        return None
-    return (int(element.tag), element.VR, value, source.encodings, source.implicit, source.little)
-
-
-def rewrite(source: Source, patient: Patient, audit: Counter[Change], fallback: str) -> bytes:
-    """The file's bytes without identity; pixel data byte for byte as they were.
+def rewrite(source: Source, patient: Patient, fallback: str, new: NewPixels | None = None) -> Written:
+    """The file without identity; pixels byte for byte as they were unless new ones are given.
 
     Args:
-        audit: counts what was changed.
         fallback: stands in for a missing SOP instance UID.
 
     Raises:
         Rejected: a part of the file cannot be parsed or written.
     """
     writer = _Writer(source, patient)
-    parts: dict[int, bytes] = {}
-    for tag, element in source.elements.items():
-        if tag in PIXELS:
-            continue
-        key = _key(element, source)
-        done = patient.rewritten.get(key) if key is not None else None
-        if done is None:
-            changes: list[Change] = []
-            done = (writer.element(tag, element, source.encodings, changes), tuple(changes))
-            if key is not None:
-                patient.rewritten[key] = done
-        parts[tag] = done[0]
-        for change in done[1]:
-            audit[change] += 1
-    parts |= writer.statements(patient.name)
-    pixels = source.pixels()
-    encapsulated = pixels.length == encoding.UNDEFINED
-    pixel_vr = vr_of(pixels) if pixels.VR in ("OB", "OW", "OF", "OD") else "OW"
-    parts[int(pixels.tag)] = writer.encoder.element(int(pixels.tag), pixel_vr, pixels.value, undefined=encapsulated)
-    old = source.text(0x00080018) or fallback
-    instance = patient.uid(old)
-    parts[0x00080018] = writer.encoder.element(0x00080018, "UI", instance.encode())
-    dataset = b"".join(parts[tag] for tag in sorted(parts))
-    return encoding.file(class_uid(source.text(0x00080016), patient), instance, source.syntax, dataset)
+    memo = writer.memo
+    odd = [place for place in source.places if place[0] & 0x10000]  # of private groups
+    raws = source.raws
+    if odd:
+        raws = [raw for place, raw in zip(source.places, raws, strict=True) if not place[0] & 0x10000]
+    entries = [memo.get(raw) or writer.fresh(raw) for raw in raws]
+    out = {tag: new for tag, new, _ in entries}
+    audit: Counter[Change] = Counter(change for _, _, changes in entries if changes for change in changes)
+    if len(out) < len(entries):
+        audit["fffe,0000", "duplicates", "X"] += len(entries) - len(out)
+    if odd:
+        out |= writer.private(source.body, odd, source.coding, source.encodings, audit)
+    instance = patient.uid(source.text(INSTANCE) or fallback)
+    sop_class = patient.uid(source.sop_class)
+    encoder = writer.encoder
+    out |= _statements(encoder, patient, new.done if new else frozenset())
+    out[CLASS] = encoder.element(CLASS, "UI", sop_class.encode())
+    out[INSTANCE] = encoder.element(INSTANCE, "UI", instance.encode())
+    syntax = source.syntax
+    if new is not None:
+        syntax = new.syntax
+        for tag, (vr, value) in new.attributes.items():
+            out[tag] = encoder.element(tag, vr, value)
+        for tag in new.dropped:
+            out.pop(tag, None)
+    head, pixels, tail = _pixels(source, encoder, new, audit)
+    dataset = b"".join([*(out[tag] for tag in sorted(out)), head])
+    begin = preface(sop_class, instance, syntax)
+    parts = (begin + deflated(dataset, pixels, tail),) if syntax == DEFLATED else (begin + dataset, pixels, tail)
+    return Written(parts, pixels, syntax, instance, sop_class, audit)
 
 
-def class_uid(uid: str, patient: Patient) -> str:
-    """A UID of the standard stays, any other gets a new one."""
-    rest = uid.removeprefix(ROOT)
-    known = uid.startswith(ROOT) and rest.replace(".", "").isdigit() and len(rest) <= 30
-    return uid if known else patient.uid(uid)
+def _pixels(
+    source: Source, encoder: Encoder, new: NewPixels | None, audit: Counter[Change]
+) -> tuple[bytes, memoryview, bytes]:
+    """Head, value and delimiter of the element that holds the pixels."""
+    for remark in new.remarks if new is not None else ():
+        audit["7fe0,0010", remark, "C"] += 1
+    old = source.pixels
+    if old is None:
+        return b"", memoryview(b""), b""
+    if source.surplus:
+        audit["fffc,fffc", "bytes behind the pixels", "X"] += 1
+    if new is not None:
+        value, encapsulated = memoryview(new.value), new.encapsulated
+    else:
+        value, encapsulated = _kept(source, old, audit), old.encapsulated
+    vr = old.vr if old.vr in ("OB", "OW", "OF", "OD") else "OW"
+    if new is not None and encapsulated:
+        vr = "OB"
+    pad = b"\0" * (len(value) % 2)
+    length = UNDEFINED if encapsulated else len(value) + len(pad)
+    return encoder.head(old.tag, vr, length), value, pad + (encoder.sequence_end() if encapsulated else b"")
+
+
+def _kept(source: Source, old: Pixels, audit: Counter[Change]) -> memoryview:
+    """The source's own pixels; bytes beyond the last of native ones are cut off, they may hold anything."""
+    value = memoryview(source.body)[old.begin : old.end]
+    if old.encapsulated:
+        return fragments.without_comments(value, source.syntax, audit)
+    if len(value) <= source.promised + source.promised % 2:
+        return value
+    full = source.promised * 3 // 2  # half-chroma photometry over full samples: a frequent mistake of writers
+    if source.number(0x00280002, 1) == 3 and len(value) == full + full % 2:
+        return value
+    audit["7fe0,0010", "bytes behind the last pixel", "X"] += 1
+    return value[: source.promised]
+
+
+def _statements(encoder: Encoder, patient: Patient, done: frozenset[str]) -> dict[int, bytes]:
+    """What the file says about its own de-identification (PS3.15 E.1.1), and who the patient is now."""
+    key = (encoder.coding, done)
+    cache = patient.rewritten.setdefault(("statements",), {})
+    if key not in cache:
+        options, write = patient.policy.options, encoder.element
+        sequence = [encoder.code(value, "DCM", meaning) for value, meaning in codes(options, done)]
+        cache[key] = {
+            0x00100010: write(0x00100010, "PN", patient.name.encode()),
+            0x00100020: write(0x00100020, "LO", patient.name.encode()),
+            0x00120062: write(0x00120062, "CS", b"YES"),
+            0x00120063: write(0x00120063, "LO", METHOD.encode()),
+            0x00120064: encoder.sequence(0x00120064, sequence),
+            0x00280303: write(0x00280303, "CS", longitudinal(options).encode()),
+        }
+        if "pixels" in done:
+            cache[key][0x00280301] = write(0x00280301, "CS", b"NO")
+        if "faces" in done:
+            cache[key][0x00280302] = write(0x00280302, "CS", b"NO")
+    return cache[key]
 
 
 class _Writer:
+    """Rewrites elements of one file; what is equal in other files of the patient is done once."""
+
     def __init__(self, source: Source, patient: Patient):
-        self.encoder = Encoder(source.implicit, source.little)
+        self.encoder = Encoder(source.coding)
         self.patient = patient
-        self._pseudonym = patient.name.encode()
+        self.source = source
+        self.memo = patient.rewritten.setdefault((source.coding, source.encodings, source.sop_class), {})
+        self.values = Values(patient, self.encoder)
 
-    def element(self, tag: int, element: Element, encodings: tuple[str, ...], changes: list[Change]) -> bytes:
-        """An element as it is released; nothing if it is removed."""
-        vr = vr_of(element)
-        decision = decide(tag, vr)
+    def fresh(self, raw: bytes) -> tuple[int, bytes, tuple[Change, ...]]:
+        """Tag and new bytes of an element of the outermost level, and what was done to it."""
+        changes: list[Change] = []
+        element = element_of(raw, self.source.coding)
+        new = self.element(element, self.source.coding, self.source.encodings, changes)
+        self.memo[raw] = element.tag, new, tuple(changes)
+        return self.memo[raw]
+
+    def element(
+        self,
+        element: Element,
+        coding: Coding,
+        encodings: tuple[str, ...],
+        changes: list[Change],
+        *,
+        nested: bool = False,
+        hollow: bool = False,
+    ) -> bytes:
+        """An element as it is released; nothing if it is removed.
+
+        Args:
+            hollow: inside a sequence that needs a dummy: text says nothing there.
+        """
+        decision = self.patient.policy.decide(element.tag, element.vr, self.source.sop_class, nested=nested)
         treatment = decision.treatment
-        name = f"{tag >> 16:04x},{tag & 0xFFFF:04x}"
         if treatment is Treatment.REMOVE:
-            changes.append((name, decision.keyword, CODE[treatment]))
+            changes.append(_change(element.tag, decision))
             return b""
-        if treatment is Treatment.SEQUENCE and vr == "SQ":
-            return self.encoder.sequence(
-                tag, [self._item(item, encodings, changes) for item in items(element, encodings)]
-            )
-        if vr == "SQ":
-            if treatment is Treatment.DUMMY:
-                changes.append((name, decision.keyword, "D"))
-                return self.encoder.sequence(tag, [self.code("ANONYMIZED", "99ANON", "Anonymized")])
-            if element.value:
-                changes.append((name, decision.keyword, "Z"))
+        if element.vr == "SQ":
+            return self._sequence(element, decision, coding, encodings, changes, hollow)
+        if element.undefined:
+            raise Rejected("unreadable", f"{decision.keyword}: of undefined length without being a sequence")
+        if decision.keyword == "EncapsulatedDocument" and treatment is Treatment.DUMMY:
+            changes.append(_change(element.tag, decision))
+            return self.encoder.element(element.tag, "OB", documents.dummy(self.source.text(0x00420012)))
+        new = self.values.new(element, decision, encodings, hollow)
+        if new is None:
+            return self._moved(element, coding)
+        changes.append(_change(element.tag, decision))
+        return self.encoder.element(element.tag, element.vr, new)
+
+    def _moved(self, element: Element, coding: Coding) -> bytes:
+        """An unchanged element; written anew if its sequence had another coding than the file."""
+        if coding == self.encoder.coding:
+            return element.raw
+        return self.encoder.element(element.tag, element.vr, element.value)
+
+    def _sequence(
+        self,
+        element: Element,
+        decision: Decision,
+        coding: Coding,
+        encodings: tuple[str, ...],
+        changes: list[Change],
+        hollow: bool,
+    ) -> bytes:
+        tag, treatment = element.tag, decision.treatment
+        if treatment is Treatment.EMPTY and not decision.needed:
+            changes.append(_change(tag, decision))
             return self.encoder.sequence(tag, [])
-        if not isinstance(element.value, bytes | None):
-            raise Rejected("unreadable", f"{name} {decision.keyword}: of undefined length without being a sequence")
-        old = element.value or b""
-        new = self._value(treatment, vr, old, encodings)
-        if new is not old:
-            changes.append((name, decision.keyword, CODE.get(treatment, "C")))
-        return self.encoder.element(tag, vr, new)
+        if treatment in (Treatment.DUMMY, Treatment.EMPTY):
+            changes.append(_change(tag, decision))
+            if decision.keyword.endswith("CodeSequence"):
+                return self.encoder.sequence(tag, [self.encoder.code("ANONYMIZED", "99ANON", "Anonymized")])
+            if decision.keyword == "ContentSequence":
+                return self.encoder.sequence(tag, [structured.dummy(self.encoder)])
+            hollow = True
+        try:
+            contents = items(element, coding)
+            inner = coding_within(element, coding)
+            concept = structured.treat if treatment is Treatment.CONTENT else None
+            new = [self._item(item, inner, encodings, changes, hollow, concept) for item in contents]
+        except Broken:
+            raise Rejected("unreadable", f"sequence {decision.keyword} cannot be parsed") from None
+        if inner == self.encoder.coding and new == contents:
+            return element.raw
+        return self.encoder.sequence(tag, new)
 
-    def _item(self, item: dict[int, Element], encodings: tuple[str, ...], changes: list[Change]) -> bytes:
-        own = charset(item, encodings)
-        return b"".join(self.element(tag, item[tag], own, changes) for tag in sorted(item))
+    def _item(
+        self,
+        item: bytes,
+        coding: Coding,
+        encodings: tuple[str, ...],
+        changes: list[Change],
+        hollow: bool,
+        concept: Callable[..., structured.Replaced | None] | None,
+    ) -> bytes:
+        places = walk(item, 0, len(item), coding)
+        elements = [element_of(item[begin:end], coding) for _, begin, end in places]
+        for element in elements:
+            if element.tag == CHARSET:
+                encodings = encodings_of(element.value.decode("ascii", "replace").strip(" \0"), encodings)
+        if concept is not None:
+            replaced = concept(elements, coding, self.encoder, self.patient)
+            if replaced is not None:
+                changes.append(replaced.change)
+                return replaced.item
+        out: dict[int, bytes] = {}
+        for element in elements:
+            if not element.tag & 0x10000:
+                out[element.tag] = self.element(element, coding, encodings, changes, nested=True, hollow=hollow)
+        odd = [place for place in places if place[0] & 0x10000]
+        if odd:
+            removed: Counter[Change] = Counter()
+            out |= self.private(item, odd, coding, encodings, removed)
+            changes.extend(removed.elements())
+        return b"".join(out[tag] for tag in sorted(out))
 
-    def _value(self, treatment: Treatment, vr: str, old: bytes, encodings: tuple[str, ...]) -> bytes:
-        """The new value; the old one itself where nothing needs to change."""
-        if treatment is Treatment.KEEP or (not old and treatment is not Treatment.PSEUDONYM):
-            return old
-        if treatment is Treatment.EMPTY:
+    def private(
+        self, body: Buffer, places: list[Place], coding: Coding, encodings: tuple[str, ...], audit: Counter[Change]
+    ) -> dict[int, bytes]:
+        """Private elements that the safe list knows, with their creators; the others are removed."""
+        kept: dict[int, bytes] = {}
+        if "safe_private" in self.patient.policy.options:
+            for tag, creator, raw, vr in private.safe(body, places, coding, encodings):
+                key = (creator, raw, coding, encodings)
+                if key not in self.memo:
+                    self.memo[key] = self._safe(element_of(raw, coding), vr, coding, encodings)
+                if self.memo[key]:
+                    kept[tag] = self.memo[key]
+            for tag, begin, end in private.creators_of(kept, places):
+                kept[tag] = self._moved(element_of(body[begin:end], coding), coding)
+        for tag, _, _ in places:
+            if tag not in kept:
+                audit[f"{tag >> 16:04x},gggg", "private", "X"] += 1
+        return kept
+
+    def _safe(self, element: Element, vr: str, coding: Coding, encodings: tuple[str, ...]) -> bytes:
+        if element.undefined or element.vr == "SQ":
             return b""
-        if treatment is Treatment.DUMMY:
-            return values.dummy(vr)
-        if treatment is Treatment.PSEUDONYM:
-            return self._pseudonym
-        text = decode(old, encodings, vr)
-        if treatment is Treatment.UID:
-            uids = [uid.strip(" \0") for uid in text.split("\\")]
-            new = "\\".join(class_uid(uid, self.patient) if uid else "" for uid in uids)
-            return old if new == text else new.encode("ascii", "ignore")
-        if treatment is Treatment.DATE:
-            return values.shifted(text, self.patient.days).encode()
-        if treatment is Treatment.AGE:
-            new = values.capped(text)
-            return old if new == text else new.encode()
-        if treatment is Treatment.NUMBER:
-            return old if values.is_number(text) else b""
-        return self._text(vr, text, old)
+        element = element._replace(vr=vr) if element.vr == "UN" else element
+        new = self.values.private(element, encodings)
+        if new is None:
+            return self._moved(element, coding)
+        return self.encoder.element(element.tag, element.vr, new) if new else b""
 
-    def _text(self, vr: str, text: str, old: bytes) -> bytes:
-        if not self._identifies(text):
-            return old
-        if vr != "CS":
-            return b""
-        terms = [term for term in text.split("\\") if term.strip().lower() in VOCABULARY or not self._identifies(term)]
-        return "\\".join(terms).encode("ascii", "ignore")
 
-    def _identifies(self, text: str) -> bool:
-        uids = foreign_uids(text)
-        return self.patient.identifiers.within(text) or any(not uid.startswith(ROOT) for uid in uids)
-
-    def code(self, value: str, scheme: str, meaning: str) -> bytes:
-        """An item with one code (PS3.3 section 8)."""
-        write = self.encoder.element
-        return (
-            write(0x00080100, "SH", value.encode())
-            + write(0x00080102, "SH", scheme.encode())
-            + write(0x00080104, "LO", meaning.encode())
-        )
-
-    def statements(self, pseudonym: str) -> dict[int, bytes]:
-        """What the file says about its own de-identification (PS3.15 E.1.1), and who the patient is now."""
-        write = self.encoder.element
-        return {
-            0x00100010: write(0x00100010, "PN", pseudonym.encode()),
-            0x00100020: write(0x00100020, "LO", pseudonym.encode()),
-            0x00120062: write(0x00120062, "CS", b"YES"),
-            0x00120063: write(0x00120063, "LO", METHOD.encode()[:64]),
-            0x00120064: self.encoder.sequence(
-                0x00120064, [self.code(value, "DCM", meaning) for value, meaning in CODES]
-            ),
-            0x00280303: write(0x00280303, "CS", b"MODIFIED"),
-        }
+def _change(tag: int, decision: Decision) -> Change:
+    return f"{tag >> 16:04x},{tag & 0xFFFF:04x}", decision.keyword, CODE.get(decision.treatment, "C")

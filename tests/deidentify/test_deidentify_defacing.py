@@ -1,0 +1,124 @@
+"""Faces within a run: which files are looked at, that a doubt stops a file, and what the file says afterwards."""
+
+import io
+
+import numpy as np
+import pydicom
+import pytest
+import SimpleITK as sitk
+from deidentify_cases import ct, encoded
+
+from asclepius.deidentify.dicom.defacing import Faces
+from asclepius.deidentify.dicom.reading import read
+from asclepius.deidentify.dicom.rewriting import rewrite
+from asclepius.deidentify.faces import deface
+from asclepius.deidentify.patient import Patient
+from asclepius.deidentify.profile.decide import Policy
+from asclepius.deidentify.profile.options import PRESETS
+from asclepius.deidentify.proof.dicom import prove
+from asclepius.deidentify.pseudonyms import Pseudonyms
+from asclepius.errors import Rejected
+
+
+class Found:
+    """Stands for a face in the left half of every slice."""
+
+    fill = -2000.0
+    quality = {"ratio": 0.9}
+
+    def on(self, grid):
+        mask = np.zeros(grid.GetSize()[::-1], np.uint8)
+        mask[:, :, :4] = 1
+        return sitk.GetImageFromArray(mask)
+
+
+def scan(number, part="HEAD", frame="1.2.3.4.5.6.7.8"):
+    dataset = ct(number)
+    dataset.BodyPartExamined, dataset.FrameOfReferenceUID = part, frame
+    return encoded(dataset)
+
+
+def opener(data):
+    class Opened:
+        def __enter__(self):
+            return data
+
+        def __exit__(self, *_):
+            pass
+
+    return Opened
+
+
+@pytest.fixture
+def found(monkeypatch):
+    calls = []
+
+    def once(volume, modality):
+        calls.append(volume.GetSize())
+        return Found()
+
+    monkeypatch.setattr(deface, "deface", once)
+    return calls
+
+
+def released(faces, data):
+    source, patient = read(data), Patient.of("x", Pseudonyms(b"k" * 32), Policy(PRESETS["tcia"]))
+    written = rewrite(source, patient, "fallback", faces.clean(source, None))
+    out = b"".join(written.parts)
+    prove(out, patient, written.pixels)
+    return pydicom.dcmread(io.BytesIO(out)), written
+
+
+def test_the_face_goes_from_every_slice_and_nothing_else(found):
+    slices = [scan(i) for i in range(10)]
+    faces = Faces()
+    faces.find([opener(data) for data in slices])
+    assert found == [(8, 8, 10)]
+    for data in slices:
+        before = pydicom.dcmread(io.BytesIO(data)).pixel_array
+        after, written = released(faces, data)
+        assert (after.pixel_array[:, :4] == -2000).all()
+        assert np.array_equal(after.pixel_array[:, 4:], before[:, 4:])
+        assert after.RecognizableVisualFeatures == "NO"
+        assert "113102" in [item.CodeValue for item in after.DeidentificationMethodCodeSequence]
+        assert ("7fe0,0010", "face (ratio 0.9)", "C") in written.audit
+
+
+def test_a_chest_keeps_its_pixels_and_claims_nothing(found):
+    slices = [scan(i, "CHEST") for i in range(10)]
+    faces = Faces()
+    faces.find([opener(data) for data in slices])
+    assert not found
+    after, _ = released(faces, slices[0])
+    assert after.PixelData == pydicom.dcmread(io.BytesIO(slices[0])).PixelData
+    assert "113102" not in [item.CodeValue for item in after.DeidentificationMethodCodeSequence]
+
+
+def test_a_head_without_a_found_face_is_not_released(monkeypatch):
+    def doubtful(volume, modality):
+        raise Rejected("face", "the head could not be located beyond doubt")
+
+    monkeypatch.setattr(deface, "deface", doubtful)
+    slices = [scan(i) for i in range(10)]
+    faces = Faces()
+    faces.find([opener(data) for data in slices])
+    with pytest.raises(Rejected, match="beyond doubt"):
+        faces.clean(read(slices[0]), None)
+
+
+def test_one_volume_serves_its_frame_of_reference_and_no_other(found):
+    large, small = [scan(i) for i in range(12)], encoded(_series(scan(1), "1.2.3.4.5.6.7.8"))
+    elsewhere = encoded(_series(scan(1), "1.2.3.4.5.6.7.9"))
+    faces = Faces()
+    faces.find([opener(data) for data in [*large, small, elsewhere]])
+    assert found == [(8, 8, 12)]
+    after, _ = released(faces, small)
+    assert (after.pixel_array[:, :4] == -2000).all()
+    with pytest.raises(Rejected, match="too few slices"):
+        faces.clean(read(elsewhere), None)
+
+
+def _series(data, frame):
+    dataset = pydicom.dcmread(io.BytesIO(data))
+    dataset.SeriesInstanceUID, dataset.FrameOfReferenceUID = f"{frame}.99", frame
+    return dataset

@@ -1,0 +1,214 @@
+"""A second reader of DICOM files, written from PS3.5 and PS3.10 alone.
+
+It shares no code with the writer, so that a mistake in the one is not forgiven by the other, and it forgives nothing:
+the writer's files must follow the standard.
+"""
+
+import struct
+import zlib
+from collections.abc import Iterator
+from dataclasses import dataclass
+from functools import cache
+from mmap import mmap
+
+from pydicom.datadict import dictionary_VR
+
+# PS3.5 table 7.1-1: value representations whose length takes four bytes, and the others.
+_WIDE_TEXT = "OB OD OF OL OV OW SQ SV UC UN UR UT UV"
+_NARROW_TEXT = "AE AS AT CS DA DS DT FD FL IS LO LT PN SH SL SS ST TM UI UL US"
+_HEAD = {**{vr.encode(): 12 for vr in _WIDE_TEXT.split()}, **{vr.encode(): 8 for vr in _NARROW_TEXT.split()}}
+_NO_LENGTH = b"\xff\xff\xff\xff"
+_SYNTAXES = {"1.2.840.10008.1.2": (True, "little"), "1.2.840.10008.1.2.2": (False, "big")}
+_DEFLATED = "1.2.840.10008.1.2.1.99"
+_META = frozenset({0x00020000, 0x00020001, 0x00020002, 0x00020003, 0x00020010, 0x00020012, 0x00020013})
+_PIXELS = (0x7FE00008, 0x7FE00009, 0x7FE00010)
+
+Buffer = bytes | mmap
+
+
+class Unlawful(ValueError):
+    """The file does not follow the standard."""
+
+
+@dataclass(frozen=True)
+class Leaf:
+    """A value as it stands in the file.
+
+    Args:
+        vr: value representation; the dictionary's in implicit syntaxes, "UN" if it has none.
+        place: of the item that holds it; equal for all elements of one item.
+    """
+
+    tag: int
+    vr: str
+    value: bytes
+    place: int
+
+
+@dataclass(frozen=True)
+class Found:
+    """A file's parts.
+
+    Args:
+        body: holds the data set, inflated if need be.
+        begin: of the data set in it.
+        tops: begin and end of each element of the outermost level before the pixels.
+        pixels: begin and end of their value in `body`, without the closing delimiter; None without pixels.
+    """
+
+    body: Buffer
+    begin: int
+    implicit: bool
+    order: str
+    tops: list[tuple[int, int]]
+    pixels: tuple[int, int] | None
+
+
+def open_file(data: Buffer) -> Found:
+    """Read a file's outermost level.
+
+    Raises:
+        Unlawful: anything is out of place, the preamble holds something, or bytes are left over.
+    """
+    if data[:132] != bytes(128) + b"DICM":
+        raise Unlawful("the preamble is not empty")
+    at, syntax, before = 132, "", 0
+    while data[at : at + 2] == b"\x02\x00":
+        tag = 0x00020000 | int.from_bytes(data[at + 2 : at + 4], "little")
+        head = _HEAD.get(data[at + 4 : at + 6])
+        if tag not in _META or tag < before or head is None:
+            raise Unlawful("the file meta information holds more than it needs")
+        size = int.from_bytes(data[at + head - (4 if head == 12 else 2) : at + head], "little")
+        if tag == 0x00020010:
+            syntax = data[at + head : at + head + size].decode("ascii").rstrip("\0")
+        at, before = at + head + size, tag
+    implicit, order = _SYNTAXES.get(syntax, (False, "little"))
+    body = data
+    if syntax == _DEFLATED:
+        stream = zlib.decompressobj(-15)
+        body, at = stream.decompress(data[at:]), 0
+        if not stream.eof or stream.unused_data.strip(b"\0"):
+            raise Unlawful("bytes behind the deflated data set")
+    tops, pixels = _tops(body, at, implicit, order)
+    return Found(body, at, implicit, order, tops, pixels)
+
+
+def _tops(body: Buffer, at: int, implicit: bool, order: str) -> tuple[list[tuple[int, int]], tuple[int, int] | None]:
+    """Begin and end of each element of the outermost level, and those of the pixels' value."""
+    tops, before, size = [], -1, len(body)
+    head = struct.Struct(("<" if order == "little" else ">") + ("HHL" if implicit else "HH2sH")).unpack_from
+    while at < size:
+        if size - at < 8:
+            raise Unlawful("bytes behind the last element")
+        if implicit:
+            group, number, length = head(body, at)
+            begin = 8
+        else:
+            group, number, code, length = head(body, at)
+            begin = _HEAD.get(code)
+        tag = group << 16 | number
+        if tag <= before:
+            raise Unlawful("elements are out of order")
+        if begin == 8 and length != 0xFFFFFFFF and tag not in _PIXELS:
+            after = at + 8 + length
+            if length & 1 or after > size:
+                raise Unlawful("an odd length, or one that does not fit")
+        else:
+            _, _, first, last, after = _element(body, at, size, implicit, order)
+            if tag in _PIXELS:
+                if after != size:
+                    raise Unlawful("bytes behind the pixels")
+                return tops, (first, last)
+        tops.append((at, after))
+        at, before = after, tag
+    return tops, None
+
+
+def leaves(found: Found, begin: int, end: int) -> Iterator[Leaf]:
+    """The values of an element of the outermost level and of all items below it."""
+    return _leaves(found.body, begin, end, found.implicit, found.order, 0)
+
+
+def _leaves(body: Buffer, at: int, end: int, implicit: bool, order: str, place: int) -> Iterator[Leaf]:
+    before = -1
+    while at < end:
+        tag, vr, begin, stop, after = _element(body, at, end, implicit, order)
+        if tag <= before:
+            raise Unlawful("elements are out of order")
+        if vr == "SQ":
+            for first, last in _items(body, begin, stop, implicit, order):
+                yield from _leaves(body, first, last, implicit, order, first)
+        else:
+            yield Leaf(tag, vr, body[begin:stop], place)
+        at, before = after, tag
+
+
+def _element(body: Buffer, at: int, end: int, implicit: bool, order: str) -> tuple[int, str, int, int, int]:
+    """Tag, value representation, begin and end of the value, begin of the next element."""
+    tag = int.from_bytes(body[at : at + 2], order) << 16 | int.from_bytes(body[at + 2 : at + 4], order)
+    if implicit:
+        begin, vr = at + 8, _vr(tag)
+        length = body[at + 4 : begin]
+    else:
+        code = body[at + 4 : at + 6]
+        head = _HEAD.get(code)
+        if head is None:
+            raise Unlawful("no such value representation")
+        begin, vr = at + head, code.decode("ascii")
+        length = body[at + 8 : begin] if head == 12 else body[at + 6 : begin]
+    if length == _NO_LENGTH:
+        stop = _closing(body, begin, end, implicit, order)
+        return tag, "SQ" if tag not in _PIXELS else vr, begin, stop, stop + 8
+    size = int.from_bytes(length, order)
+    if size % 2 or begin + size > end:
+        raise Unlawful("an odd length, or one that does not fit")
+    return tag, vr, begin, begin + size, begin + size
+
+
+@cache
+def _vr(tag: int) -> str:
+    if tag >> 16 & 1:
+        return "LO" if 0x10 <= tag & 0xFFFF <= 0xFF else "UN"
+    try:
+        return dictionary_VR(tag)
+    except KeyError:
+        return "UN"
+
+
+def _items(body: Buffer, at: int, end: int, implicit: bool, order: str) -> Iterator[tuple[int, int]]:
+    """Begin and end of the content of each item."""
+    while at < end:
+        mark, size = _mark(body, at, order)
+        if mark != 0xFFFEE000:
+            raise Unlawful("an item is missing")
+        at += 8
+        stop = at + size if size != 0xFFFFFFFF else _item_end(body, at, end, implicit, order)
+        if stop > end:
+            raise Unlawful("an item does not fit")
+        yield at, stop
+        at = stop + (8 if size == 0xFFFFFFFF else 0)
+
+
+def _closing(body: Buffer, at: int, end: int, implicit: bool, order: str) -> int:
+    """Where the delimiter of a sequence of undefined length begins."""
+    while at + 8 <= end:
+        mark, size = _mark(body, at, order)
+        if mark == 0xFFFEE0DD:
+            return at
+        if mark != 0xFFFEE000:
+            break
+        at = at + 8 + size if size != 0xFFFFFFFF else _item_end(body, at + 8, end, implicit, order) + 8
+    raise Unlawful("a sequence without an end")
+
+
+def _item_end(body: Buffer, at: int, end: int, implicit: bool, order: str) -> int:
+    while at + 8 <= end:
+        if _mark(body, at, order)[0] == 0xFFFEE00D:
+            return at
+        at = _element(body, at, end, implicit, order)[4]
+    raise Unlawful("an item without an end")
+
+
+def _mark(body: Buffer, at: int, order: str) -> tuple[int, int]:
+    tag = int.from_bytes(body[at : at + 2], order) << 16 | int.from_bytes(body[at + 2 : at + 4], order)
+    return tag, int.from_bytes(body[at + 4 : at + 8], order)
