@@ -1,0 +1,1 @@
+"""Pixels: text burned into images, found and blanked."""
