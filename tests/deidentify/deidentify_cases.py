@@ -86,7 +86,7 @@ def row(source: str, root: Path, files: list[str], **changes: object) -> dict[st
 class Stage:
     """Runs the stage's two entries in a folder."""
 
-    def __init__(self, folder: Path, key: Path | None = None, **settings: str):
+    def __init__(self, folder: Path, key: Path | None = None, **settings: object):
         self.folder, self.key = folder, key
         self.settings = DeidentifySettings(**settings)
         self.out = {
@@ -112,8 +112,11 @@ class Stage:
             "manifest": self.folder / "all.parquet",
             "quarantine": self.folder / "all-quarantine.parquet",
             "audit": self.folder / "audit.csv",
+            "certificate": self.folder / "certificate.html",
         }
         gather.run(
+            study="study",
+            settings=self.settings,
             key=self.key,
             tables=[self.out["table"]],
             quarantines=[self.out["quarantine"]],

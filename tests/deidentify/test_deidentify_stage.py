@@ -12,9 +12,10 @@ from deidentify_cases import Stage, ct, encoded, row
 from PIL import Image
 
 from asclepius import keys, tables
-from asclepius.deidentify.crosswalk import Pseudonyms
-from asclepius.deidentify.release import Release
-from asclepius.deidentify.schema import CROSSWALK, MANIFEST
+from asclepius.deidentify.crosswalk import Crosswalk
+from asclepius.deidentify.pseudonyms import Pseudonyms
+from asclepius.deidentify.release import Container
+from asclepius.deidentify.schema import MANIFEST
 from asclepius.errors import StudyError
 
 
@@ -92,12 +93,35 @@ def test_nothing_written_names_a_patient(tmp_path, raw):
         assert secret not in written.lower().replace(str(tmp_path).encode().lower(), b""), secret
 
 
-def test_crosswalk_is_private_and_complete(tmp_path, raw):
+def test_crosswalk_is_private_encrypted_and_complete(tmp_path, raw):
     stage = Stage(tmp_path).run(raw)
-    assert stat.S_IMODE(stage.out["crosswalk"].stat().st_mode) == 0o600
-    frame = tables.read(stage.out["crosswalk"], CROSSWALK)
-    assert set(frame["source"]) == {item["source"] for item in raw}
-    assert set(frame["original_patient"]) == {"PID-778899", "meyer", "broken"}
+    path = stage.out["crosswalk"]
+    assert stat.S_IMODE(path.stat().st_mode) == 0o600
+    assert b"meyer" not in path.read_bytes()
+    rows = list(Crosswalk(path, keys.DEMONSTRATION).rows())
+    assert {old for kind, old, _ in rows if kind == "image"} == {item["source"] for item in raw}
+    assert {old for kind, old, _ in rows if kind == "patient"} == {"PID-778899", "meyer", "broken"}
+    assert ct(1).SOPInstanceUID in {old for kind, old, _ in rows if kind == "uid"}
+    with pytest.raises(StudyError, match="key is of another study"):
+        list(Crosswalk(path, b"x" * 32).rows())
+
+
+def test_no_crosswalk_where_none_is_wanted(tmp_path, raw):
+    stage = Stage(tmp_path, crosswalk=False).run(raw)
+    assert list(Crosswalk(stage.out["crosswalk"], keys.DEMONSTRATION).rows()) == []
+
+
+def test_a_frame_of_the_crosswalk_cannot_be_dropped_or_moved(tmp_path):
+    one = Crosswalk(tmp_path / "one.bin", b"k" * 32)
+    for name in ("first", "second"):
+        one.append([("patient", name, "P-1")])
+    data = one.path.read_bytes()
+    begin = data.index(b"\n") + 1
+    end = begin + 16 + int.from_bytes(data[begin : begin + 4], "big")
+    for changed in (data[:begin] + data[end:], data[:begin] + data[end:] + data[begin:end], data[:-1]):
+        one.path.write_bytes(changed)
+        with pytest.raises(StudyError, match="changed"):
+            list(Crosswalk(one.path, b"k" * 32).rows())
 
 
 def test_audit_has_a_row_per_image_tag_and_action(tmp_path, raw):
@@ -144,7 +168,7 @@ def test_a_name_told_late_is_taken_out_of_earlier_files(tmp_path):
     with zipfile.ZipFile(stage.out["release"]) as archive:
         assert archive.testzip() is None
         slices = [pydicom.dcmread(io.BytesIO(archive.read(name))) for name in archive.namelist()]
-    assert [d.Manufacturer for d in slices] == ["", "Acme", "Acme"]
+    assert [d.Manufacturer for d in slices] == ["ANONYMIZED", "Acme", "Acme"]
 
 
 def test_gather_takes_in_what_the_cohort_stage_rejected(tmp_path, raw):
@@ -208,7 +232,9 @@ def test_burned_in_text_is_quarantined_unless_told_otherwise(tmp_path):
     source.BurnedInAnnotation = "YES"
     files = [write(tmp_path / "raw", "1.dcm", encoded(source))]
     for setting, count in (("quarantine", 0), ("keep", 1)):
-        stage = Stage(tmp_path, burned_in_text=setting).run([row("one", tmp_path / "raw", files)])
+        stage = Stage(tmp_path, burned_in_text=setting, options=["modified_dates"]).run(
+            [row("one", tmp_path / "raw", files)]
+        )
         assert len(stage.frame("table")) == count
 
 
@@ -219,8 +245,8 @@ def test_a_missing_source_stops_the_study(tmp_path):
 
 def test_a_failure_leaves_no_half_written_container(tmp_path):
     def crash():
-        with Release.writing(tmp_path / "release.zip") as release:
-            release.add("a/0.dcm", b"half")
+        with Container.writing(tmp_path / "release.zip") as release:
+            release.add("a/0.dcm", [b"half"], lambda _: None)
             raise RuntimeError
 
     with pytest.raises(RuntimeError):

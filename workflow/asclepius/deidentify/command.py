@@ -9,12 +9,13 @@ import pandas as pd
 
 from asclepius import keys, tables
 from asclepius.cohort.schema import MANIFEST as COHORT
-from asclepius.deidentify.crosswalk import Pseudonyms
-from asclepius.deidentify.dicom.reading import quiet
-from asclepius.deidentify.dicom.rewriting import Patient
+from asclepius.deidentify.crosswalk import Crosswalk, Row
 from asclepius.deidentify.image import Cleaner, Image
-from asclepius.deidentify.release import Release
-from asclepius.deidentify.schema import AUDIT, CROSSWALK, MANIFEST
+from asclepius.deidentify.patient import Patient
+from asclepius.deidentify.profile.decide import Policy
+from asclepius.deidentify.pseudonyms import Pseudonyms
+from asclepius.deidentify.release import Container, Release, Tree
+from asclepius.deidentify.schema import AUDIT, MANIFEST
 from asclepius.deidentify.settings import DeidentifySettings
 from asclepius.deidentify.values import OLDEST
 from asclepius.errors import Rejected, StudyError
@@ -43,10 +44,10 @@ def run(
         shard: number of the shard.
         manifest: the shard's table from the cohort stage.
         table: written: the released images.
-        release: written: zip with their files.
+        release: written: their files, a zip or a folder as the settings say.
         quarantine: written: images left out, and why.
         audit: written: what was changed, without any original value.
-        crosswalk: written, readable by its owner alone: pseudonyms and what they stand for.
+        crosswalk: written, encrypted: pseudonyms and what they stand for; empty if the settings want none.
 
     Raises:
         StudyError: the source or the key is missing.
@@ -55,29 +56,34 @@ def run(
     for root in rows["root"].unique():
         if not Path(root).exists():
             raise StudyError(f"{root}: the source is gone since the cohort was listed; restore it and run again")
-    pseudonyms = Pseudonyms(keys.load(key))
+    master = keys.load(key)
+    pseudonyms = Pseudonyms(master)
+    policy = Policy(settings.active, strict=settings.preset == "strict")
     left_out = Quarantine("deidentify")
-    released, changes, names = [], [], []
-    with quiet(), Release.writing(release) as container:
+    way_back = Crosswalk(crosswalk, master)
+    way_back.start()
+    released, changes = [], []
+    kind = Container if settings.release == "container" else Tree
+    with kind.writing(release) as container:
         cleaner = Cleaner(settings, container)
         for original, group in rows.groupby("patient", sort=True):
             visits = number_visits(group)
-            patient = Patient(pseudonyms.patient(original), pseudonyms.days(original), pseudonyms)
-            patient.identifiers.add_number(original)
+            patient = Patient.of(original, pseudonyms, policy, tuple(settings.words))
+            names: list[Row] = [("patient", original, patient.name), ("days", str(patient.days), patient.name)]
             for row, token, outcome in _patient(cleaner, container, group.to_dict("records"), patient):
-                names.append(
-                    {"image": token, "source": row["source"], "patient": patient.name, "original_patient": original}
-                )
+                names.append(("image", row["source"], token))
                 if isinstance(outcome, Rejected):
                     left_out.add(token, patient.name, outcome)
                     continue
-                released.append(_released(row, token, patient.name, visits[row["visit"]], pseudonyms, outcome, release))
+                released.append(_released(row, token, patient, visits[row["visit"]], outcome, release))
                 changes += _changes(token, outcome)
+            names += [("uid", old, new) for old, new in pseudonyms.taken()]
+            if settings.crosswalk:
+                way_back.append(names)
     columns = [*MANIFEST.columns, *(name for name in rows.columns if name.startswith("x_"))]
     tables.write(table, _frame(released, columns), MANIFEST)
     tables.write(quarantine, left_out.frame(), QUARANTINE)
     tables.write(audit, _frame(changes, list(AUDIT.columns)), AUDIT)
-    tables.write(crosswalk, _frame(names, list(CROSSWALK.columns)), CROSSWALK, private=True)
     print(f"shard {shard}: {len(released)} images released, {len(left_out.rows)} in quarantine")
 
 
@@ -96,16 +102,20 @@ def _patient(
     cleaner: Cleaner, container: Release, rows: list[dict[str, Any]], patient: Patient
 ) -> list[tuple[dict[str, Any], str, Image | Rejected]]:
     """All images of a patient; again from the start if a later file names what an earlier one might hold."""
-    if len(rows) > 1:
-        for row in rows:
-            cleaner.learn(row, patient)
+    cleaner.start(rows, patient)
     mark = container.mark()
-    while True:
-        cleaner.late = False
-        outcomes = [(row, *_image(cleaner, row, patient)) for row in rows]
-        if not cleaner.late:
-            return outcomes
+    outcomes = _once(cleaner, rows, patient)
+    while cleaner.late:
         container.rollback(mark)
+        outcomes = _once(cleaner, rows, patient)
+    return outcomes
+
+
+def _once(
+    cleaner: Cleaner, rows: list[dict[str, Any]], patient: Patient
+) -> list[tuple[dict[str, Any], str, Image | Rejected]]:
+    cleaner.late = False
+    return [(row, *_image(cleaner, row, patient)) for row in rows]
 
 
 def _image(cleaner: Cleaner, row: dict[str, Any], patient: Patient) -> tuple[str, Image | Rejected]:
@@ -119,18 +129,20 @@ def _image(cleaner: Cleaner, row: dict[str, Any], patient: Patient) -> tuple[str
 
 
 def _released(
-    row: dict[str, Any], token: str, patient: str, visit: int, pseudonyms: Pseudonyms, image: Image, release: Path
+    row: dict[str, Any], token: str, patient: Patient, visit: int, image: Image, release: Path
 ) -> dict[str, Any]:
     """A row of the released table: only what is named here, and the columns a person has allow-listed, passes."""
     view = row["format"] == "npz"
-    passed = ("scanner", "modality", "label", "official", "sex", "boxes", "format", "row", "shard")
+    passed = ("scanner", "modality", "label", "official", "boxes", "format", "row", "shard")
+    characteristics = "patient_characteristics" in patient.policy.options
     return {
         **{name: value for name, value in row.items() if name in passed or name.startswith("x_")},
         "image": token,
-        "patient": patient,
+        "patient": patient.name,
         "visit": visit,
-        "site": pseudonyms.site(row["site"]),
-        "age": min(row["age"], OLDEST) if row["age"] == row["age"] else None,
+        "site": patient.pseudonyms.site(row["site"]),
+        "age": min(row["age"], OLDEST) if characteristics and row["age"] == row["age"] else None,
+        "sex": row["sex"] if characteristics else None,
         "path": str(_array_file(row) if view else release),
         "member": row["member"] if view else json.dumps(image.members),
         "mask": image.mask,

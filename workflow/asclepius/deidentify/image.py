@@ -1,23 +1,26 @@
-"""One image: its files read, cleaned, proven and put into the container."""
+"""One image: its files read, cleaned, proven and put where released files go."""
 
 import json
 import traceback
 from collections import Counter
 from contextlib import suppress
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
-from asclepius.deidentify import nifti, text
-from asclepius.deidentify.dicom.proof import prove
-from asclepius.deidentify.dicom.reading import read
-from asclepius.deidentify.dicom.rewriting import Patient, rewrite
+from asclepius.deidentify import buffers, nifti, scans
+from asclepius.deidentify.buffers import Buffer
+from asclepius.deidentify.dicom import burned_in, reading
+from asclepius.deidentify.dicom.defacing import Faces
+from asclepius.deidentify.dicom.harvest import learn
+from asclepius.deidentify.dicom.rewriting import rewrite
+from asclepius.deidentify.patient import Change, Patient
 from asclepius.deidentify.pictures import kinds
+from asclepius.deidentify.proof.dicom import prove_and_reread
 from asclepius.deidentify.release import Release
 from asclepius.deidentify.settings import DeidentifySettings
 from asclepius.errors import Rejected
-
-Change = tuple[str, str, str]  # tag, keyword, action code
 
 
 @dataclass
@@ -25,7 +28,7 @@ class Image:
     """What was released of one image.
 
     Args:
-        members: names in the container, in reading order.
+        members: names in the release, in reading order.
         mask: the mask's name, if there is one.
         audit: changes by file ("<token>/*.dcm" stands for all slices).
     """
@@ -40,12 +43,13 @@ class Cleaner:
 
     Args:
         settings: the stage's section of the config.
-        release: the shard's container.
+        release: where files go.
     """
 
     def __init__(self, settings: DeidentifySettings, release: Release):
         self._settings = settings
         self._release = release
+        self._faces: Faces | None = None  # of the patient at hand
         self.late = False  # a file told something new after others of the same patient had been released
 
     def image(self, row: dict[str, Any], token: str, patient: Patient) -> Image:
@@ -64,6 +68,9 @@ class Cleaner:
         except Rejected:
             self._release.rollback(mark)
             raise
+        except (OSError, ImportError, MemoryError):  # a full disk is no fault of the image
+            self._release.rollback(mark)
+            raise
         except Exception as error:
             self._release.rollback(mark)
             traceback.print_exc()
@@ -73,63 +80,110 @@ class Cleaner:
     def _image(self, row: dict[str, Any], token: str, patient: Patient) -> Image:
         members, audit, mask = [], {}, None
         for number, name in enumerate(json.loads(row["files"])):
-            data, suffix, changes = self._file(_bytes(row["root"], name), row["format"], f"{token}/{number}", patient)
-            members.append(f"{token}/{number:05d}{suffix}")
-            self._release.add(members[-1], data)
-            audit.setdefault(f"{token}/*{suffix}", Counter()).update(changes)
+            member, changes = self._file(
+                path_of(row["root"], name), row["format"], f"{token}/{number:05d}", f"{token}/{number}", patient
+            )
+            members.append(member)
+            audit.setdefault(f"{token}/*{Path(member).suffix}", Counter()).update(changes)
         if not members:
             raise Rejected("empty", "the image has no files")
         if row["mask"]:
-            data = _bytes(row["root"], row["mask"])
-            data, suffix, changes = self._file(data, _format(data), f"{token}/mask", patient, mask=True)
-            mask = f"{token}/mask{suffix}"
-            self._release.add(mask, data)
+            path = path_of(row["root"], row["mask"])
+            mask, changes = self._file(path, None, f"{token}/mask", f"{token}/mask", patient, mask=True)
             audit[mask] = changes
         return Image(members, mask, audit)
 
     def _file(
-        self, data: bytes, form: str, fallback: str, patient: Patient, *, mask: bool = False
-    ) -> tuple[bytes, str, Counter[Change]]:
-        changes: Counter[Change] = Counter()
-        if form == "dicom":
-            return self._dicom(data, fallback, patient, changes, mask), ".dcm", changes
-        if form == "nifti":
-            return nifti.clean(data, changes), ".nii.gz" if data[:2] == nifti.GZIP else ".nii", changes
-        return *kinds.clean(data, changes), changes
+        self, path: Path, form: str | None, member: str, fallback: str, patient: Patient, *, mask: bool = False
+    ) -> tuple[str, Counter[Change]]:
+        """Release one file under a name that gets the suffix of its kind."""
+        with reads(path) as data:
+            form = form or format_of(data[:348])
+            if form == "dicom":
+                member += ".dcm"
+                return member, self._dicom(member, data, fallback, patient, mask=mask)
+            changes: Counter[Change] = Counter()
+            if form == "nifti":
+                faces = "faces" in self._settings.active and not mask
+                out, face = scans.clean(bytes(data), changes, faces=faces, words=" ".join(path.parts[-4:]))
+                prove = partial(nifti.prove, identifiers=patient.identifiers)
+                if face is not None:
+                    self._release.add(f"{member}_defacemask.nii.gz", [face], prove)
+                member += ".nii.gz" if out[:2] == nifti.GZIP else ".nii"
+                self._release.add(member, [out], prove)
+            else:
+                out, suffix = kinds.clean(bytes(data), changes, patient.identifiers)
+                member += suffix
+                self._release.add(member, [out], lambda _: None)  # they prove themselves while they are cleaned
+            return member, changes
 
-    def _dicom(self, data: bytes, fallback: str, patient: Patient, changes: Counter[Change], mask: bool) -> bytes:
-        source = read(data)
-        # A mask is drawn, not photographed: often a secondary capture, never one with a name in its pixels.
-        if self._settings.burned_in_text == "quarantine" and not mask:
-            text.refuse(source)
+    def _dicom(self, member: str, data: Buffer, fallback: str, patient: Patient, *, mask: bool) -> Counter[Change]:
+        source = reading.read(data)
+        if source.pixels is None:
+            raise Rejected("not-an-image", "a DICOM object without pixels")
         started = bool(patient.harvested)
-        self.late |= patient.learn(source) and started
-        out = rewrite(source, patient, changes, fallback)
-        prove(out, source, patient)
-        return out
+        self.late |= learn(source, patient) and started
+        # A mask is drawn, not photographed: often a secondary capture, never one with a name in its pixels.
+        new = None if mask else burned_in.clean(source, self._settings)
+        if self._faces is not None and not mask:
+            new = self._faces.clean(source, new)
+        written = rewrite(source, patient, fallback, new)
+        series = source.text(0x0020000E)
+        proof = partial(prove_and_reread, patient=patient, pixels=written.pixels, series=series)
+        self._release.add(member, written.parts, proof)
+        return written.audit
 
-    def learn(self, row: dict[str, Any], patient: Patient) -> None:
+    def start(self, rows: list[dict[str, Any]], patient: Patient) -> None:
+        """Learn what the first file of each image tells of the patient, and find the faces if they are to go."""
+        if len(rows) > 1:
+            for row in rows:
+                self._learn(row, patient)
+        self._faces = None
+        if "faces" in self._settings.active:
+            self._faces = Faces()
+            scans = [row for row in rows if row["format"] == "dicom"]
+            paths = [path_of(row["root"], name) for row in scans for name in json.loads(row["files"])]
+            self._faces.find([partial(reads, path) for path in paths])
+
+    def _learn(self, row: dict[str, Any], patient: Patient) -> None:
         """Harvest the first file of an image before any file of the patient is released."""
         if row["format"] == "dicom":
             # A failure is met again, and reported, when the image's turn comes.
-            with suppress(Rejected, IndexError):
-                patient.learn(read(_bytes(row["root"], json.loads(row["files"])[0])))
+            with suppress(Rejected, IndexError), reads(path_of(row["root"], json.loads(row["files"])[0])) as data:
+                learn(reading.read(data), patient)
 
 
-def _bytes(root: str, name: str) -> bytes:
+def path_of(root: str, name: str) -> Path:
+    """A file of the source; a source may be a single file."""
     base = Path(root)
-    try:
-        return (base / name if base.is_dir() else base).read_bytes()
-    except FileNotFoundError:
-        raise Rejected("unreadable", "a file is gone since the cohort was listed; restore it and run again") from None
-    except OSError as error:
-        raise Rejected("unreadable", f"a file cannot be read ({error.strerror})") from None
+    return base / name if base.is_dir() else base
 
 
-def _format(data: bytes) -> str:
-    if data[128:132] == b"DICM":
+class reads:
+    """A file's bytes while the block runs; what cannot be read sends its image to quarantine."""
+
+    def __init__(self, path: Path | str):
+        self._opened = buffers.opened(path)
+
+    def __enter__(self) -> Buffer:
+        try:
+            return self._opened.__enter__()
+        except FileNotFoundError:
+            raise Rejected(
+                "unreadable", "a file is gone since the cohort was listed; restore it and run again"
+            ) from None
+        except OSError as error:
+            raise Rejected("unreadable", f"a file cannot be read ({error.strerror})") from None
+
+    def __exit__(self, *error: object) -> None:
+        self._opened.__exit__(*error)
+
+
+def format_of(head: bytes) -> str:
+    """dicom, nifti or picture, by a file's first bytes."""
+    if head[128:132] == b"DICM":
         return "dicom"
-    nifti_like = data[:2] == nifti.GZIP or data[:4] in (
+    nifti_like = head[:2] == nifti.GZIP or head[:4] in (
         b"\x5c\x01\0\0",
         b"\0\0\x01\x5c",
         b"\x1c\x02\0\0",

@@ -1,33 +1,69 @@
-"""The container of released files: an uncompressed zip with nothing in it that tells of the source."""
+"""Where released files go: a container per shard, or a tree of files. What lies there has stood its proof."""
 
+import os
+import tempfile
 import zipfile
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
+from typing import BinaryIO, Protocol
 
+from asclepius.deidentify.buffers import Buffer, chunks, read_back
 from asclepius.tables import replacing
 
+LARGE = 64 << 20  # bytes; more is not held in memory
 _DATE = (1980, 1, 1, 0, 0, 0)  # the earliest a zip can hold; the same input gives the same bytes
+Part = bytes | memoryview
+Proof = Callable[[Buffer], None]
 
 
-class Release:
-    """Writes members one after the other; a failed image's members are taken back."""
+class Release(Protocol):
+    """Takes files one after the other; those since a mark can be taken back."""
+
+    def add(self, name: str, parts: Sequence[Part], prove: Proof) -> None:
+        """Write a file, prove what was written, and only then let it be seen.
+
+        Raises:
+            Rejected: the proof failed; nothing of the file is left.
+        """
+
+    def mark(self) -> object: ...
+
+    def rollback(self, mark: object) -> None: ...
+
+
+class Container:
+    """An uncompressed zip with nothing in it that tells of the source."""
 
     def __init__(self, archive: zipfile.ZipFile):
         self._archive = archive
 
     @classmethod
     @contextmanager
-    def writing(cls, path: Path) -> Iterator["Release"]:
+    def writing(cls, path: Path) -> Iterator["Container"]:
         """The container takes its place only if the block ends well."""
         with replacing(path) as temporary, zipfile.ZipFile(temporary, "w", zipfile.ZIP_STORED) as archive:
             yield cls(archive)
 
-    def add(self, name: str, data: bytes) -> None:
+    def add(self, name: str, parts: Sequence[Part], prove: Proof) -> None:
         info = zipfile.ZipInfo(name, _DATE)
         info.create_system = 3
         info.external_attr = 0o644 << 16
-        self._archive.writestr(info, data)
+        if sum(map(len, parts)) <= LARGE:
+            data = b"".join(parts)
+            prove(data)
+            self._archive.writestr(info, data)
+            return
+        folder = Path(self._archive.filename).parent
+        with tempfile.TemporaryFile(dir=folder, buffering=0) as file:
+            _write(file, parts)
+            info.file_size = file.tell()
+            with read_back(file) as data:
+                prove(data)
+                with memoryview(data) as view, self._archive.open(info, "w", force_zip64=True) as member:
+                    for chunk in chunks(view):
+                        member.write(chunk)
+                        chunk.release()
 
     def mark(self) -> tuple[int, int]:
         """The present end, to come back to."""
@@ -42,3 +78,72 @@ class Release:
         self._archive.start_dir = offset
         self._archive.fp.seek(offset)
         self._archive.fp.truncate()
+
+
+class Tree:
+    """A folder of files, each renamed into its place after its proof.
+
+    Args:
+        folder: existing.
+    """
+
+    def __init__(self, folder: Path):
+        self._folder = str(folder)
+        self._made: set[str] = set()
+        self._added: list[str] = []
+
+    @classmethod
+    @contextmanager
+    def writing(cls, path: Path) -> Iterator["Tree"]:
+        """The folder takes its place, and that of an older one, only if the block ends well."""
+        path.parent.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(dir=path.parent, prefix=f".{path.name}.") as temporary:
+            folder = Path(temporary) / "release"
+            folder.mkdir()
+            yield cls(folder)
+            if path.exists():
+                path.rename(Path(temporary) / "older")
+            folder.rename(path)
+
+    def add(self, name: str, parts: Sequence[Part], prove: Proof) -> None:
+        path = f"{self._folder}/{name}"
+        parent, _, last = path.rpartition("/")
+        if parent not in self._made:
+            os.makedirs(parent, exist_ok=True)
+            for left in Path(parent).glob(".*.part"):  # of a run that was killed
+                left.unlink()
+            self._made.add(parent)
+        temporary = f"{parent}/.{last}.{os.getpid()}.part"
+        try:
+            with open(temporary, "w+b", buffering=0) as file:
+                _write(file, parts)
+                with read_back(file) as data:
+                    prove(data)
+            os.replace(temporary, path)
+        except BaseException:
+            Path(temporary).unlink(missing_ok=True)
+            raise
+        self._added.append(path)
+
+    def mark(self) -> int:
+        return len(self._added)
+
+    def rollback(self, mark: int) -> None:
+        for path in self._added[mark:]:
+            Path(path).unlink(missing_ok=True)
+        del self._added[mark:]
+
+    def forget(self) -> None:
+        """What was added so far stays."""
+        self._added.clear()
+
+
+def _write(file: BinaryIO, parts: Sequence[Part]) -> None:
+    if os.writev(file.fileno(), parts) == sum(map(len, parts)):
+        return
+    file.seek(0)
+    for part in parts:
+        for chunk in chunks(memoryview(part)):
+            done = 0
+            while done < len(chunk):  # a write may be cut short, by a signal or a full disk
+                done += file.write(chunk[done:])

@@ -16,7 +16,7 @@ MANIFEST = Schema(
         "age": "float",  # years, at most 89
         "sex": "str",
         "format": "str",  # dicom, nifti, picture or npz
-        "path": "str",  # the shard's release container (.zip), or the .npz a view looks into
+        "path": "str",  # the shard's release (.zip or folder), or the .npz a view looks into
         "member": "str",  # JSON list of the container's members in reading order, or the array's name
         "row": "int",
         "mask": "str",  # the mask's member in the container
@@ -27,12 +27,6 @@ MANIFEST = Schema(
     key=("image",),
     nullable=frozenset({"site", "scanner", "modality", "label", "official", "sex", "member", "mask", "boxes"}),
     extra=True,
-)
-
-CROSSWALK = Schema(
-    "restricted/deidentify/crosswalk",
-    {"image": "str", "source": "str", "patient": "str", "original_patient": "str"},
-    key=("image",),
 )
 
 AUDIT = Schema(
