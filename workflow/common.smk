@@ -95,6 +95,15 @@ def gated(pattern):
     return paths
 
 
+def release_path():
+    """A shard's released files: one container, or a folder."""
+    return f"{R}/deidentify/release/shard-{{shard}}" + (".zip" if STUDY.deidentify.release == "container" else "")
+
+
+def release_output():
+    return release_path() if STUDY.deidentify.release == "container" else directory(release_path())
+
+
 # --- arms -----------------------------------------------------------------------------------------------------------
 
 

@@ -27,6 +27,7 @@ REASONS = {
         Reason("geometry", True),
         Reason("identity", True),
         Reason("burned-in-text", False),
+        Reason("face", False),
         Reason("wrong-modality", False),
         Reason("not-an-image", False),
         Reason("duplicate", False),

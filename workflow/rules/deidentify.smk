@@ -4,10 +4,10 @@ rule deidentify:
         manifest=gated(f"{PRIVATE}/cohort/shards/shard-{{shard}}.parquet"),
     output:
         table=f"{R}/deidentify/shards/shard-{{shard}}.parquet",
-        release=f"{R}/deidentify/release/shard-{{shard}}.zip",
+        release=release_output(),
         quarantine=f"{R}/deidentify/quarantine/shard-{{shard}}.parquet",
         audit=f"{R}/deidentify/audit/shard-{{shard}}.parquet",
-        crosswalk=f"{PRIVATE}/deidentify/crosswalk/shard-{{shard}}.parquet",
+        crosswalk=f"{PRIVATE}/deidentify/crosswalk/shard-{{shard}}.bin",
     log:
         f"{PRIVATE}/logs/deidentify/shard-{{shard}}.log",
     benchmark:
@@ -33,6 +33,7 @@ rule deidentify_gather:
         manifest=f"{R}/deidentify/manifest.parquet",
         quarantine=f"{R}/deidentify/quarantine.parquet",
         audit=f"{R}/deidentify/audit.csv",
+        certificate=f"{R}/deidentify/certificate.html",
     log:
         f"{PRIVATE}/logs/deidentify/gather.log",
     benchmark:
@@ -40,6 +41,8 @@ rule deidentify_gather:
     conda:
         CPU
     params:
+        study=STUDY.study,
+        settings=section("deidentify"),
         key=key_path(),
         code=code("deidentify", "gather"),
     script:

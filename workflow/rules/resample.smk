@@ -2,7 +2,7 @@
 rule resample:
     input:
         manifest=gated(f"{R}/deidentify/shards/shard-{{shard}}.parquet"),
-        release=gated(f"{R}/deidentify/release/shard-{{shard}}.zip"),
+        release=gated(release_path()),
     output:
         index=f"{R}/resample/index/shard-{{shard}}.parquet",
         store=f"{R}/resample/store/shard-{{shard}}.npy",

@@ -7,14 +7,19 @@ import pandas as pd
 from asclepius import keys
 from asclepius import tables as table
 from asclepius.cohort.schema import ORDER, REJECTED
-from asclepius.deidentify.crosswalk import Pseudonyms
+from asclepius.deidentify.certificate import Method
+from asclepius.deidentify.certificate import certificate as certify
+from asclepius.deidentify.pseudonyms import Pseudonyms
 from asclepius.deidentify.schema import AUDIT, MANIFEST
+from asclepius.deidentify.settings import DeidentifySettings
 from asclepius.errors import Rejected, StudyError
 from asclepius.rejects import QUARANTINE, Quarantine
 
 
 def run(
     *,
+    study: str,
+    settings: DeidentifySettings,
     key: Path | None,
     tables: list[Path],
     quarantines: list[Path],
@@ -24,10 +29,13 @@ def run(
     manifest: Path,
     quarantine: Path,
     audit: Path,
+    certificate: Path,
 ) -> None:
     """Put the shards of a de-identified cohort together.
 
     Args:
+        study: its name, for the certificate.
+        settings: the `deidentify` section of the config.
         key: the study's key; none stands for the phantom's published one.
         tables: the shards' released images.
         quarantines: the shards' images left out.
@@ -37,6 +45,7 @@ def run(
         manifest: written: all released images, by position.
         quarantine: written: all images left out so far, under pseudonyms.
         audit: written: CSV, one line per attribute and action: images and values changed in the whole cohort.
+        certificate: written: HTML, the whole on one page.
 
     Raises:
         StudyError: the shards were made with another key or from another cohort.
@@ -59,7 +68,17 @@ def run(
     left_out = left_out.iloc[rank.argsort(kind="stable")].reset_index(drop=True)
     table.write(manifest, released, MANIFEST)
     table.write(quarantine, left_out, QUARANTINE)
-    table.write_text(audit, _summary(audits).to_csv(index=False, lineterminator="\n"))
+    summary = _summary(audits)
+    table.write_text(audit, summary.to_csv(index=False, lineterminator="\n"))
+    page = certify(
+        study,
+        Method.of(settings),
+        released=len(released),
+        patients=released["patient"].nunique(),
+        audit=summary,
+        quarantine=left_out,
+    )
+    table.write_text(certificate, page)
     print(f"{len(released)} images released, {len(left_out)} in quarantine")
 
 

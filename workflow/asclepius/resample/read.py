@@ -16,7 +16,7 @@ class Container:
     """The images of a shard: its release container, or rows of an .npz that the table looks into.
 
     Args:
-        release: the shard's .zip; opened when first needed.
+        release: the shard's .zip, opened when first needed, or folder.
         sides: 2 or 3, of the stored images.
         missing_slices: see `volume.assemble`.
     """
@@ -78,6 +78,11 @@ class Container:
         return found
 
     def _bytes(self, name: str) -> bytes:
+        if self.release.is_dir():
+            try:
+                return (self.release / name).read_bytes()
+            except FileNotFoundError:
+                raise StudyError(f"{self.release / name}: missing; delete {self.release} and run again") from None
         if self._zip is None:
             try:
                 self._zip = zipfile.ZipFile(self.release)
