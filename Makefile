@@ -44,7 +44,9 @@ $(READY): envs/cpu.lock pyproject.toml
 
 lock:  ## solve the environments anew (needs uv)
 	for name in cpu gpu; do uv pip compile envs/$$name.in --generate-hashes --no-emit-index-url --no-header \
-	  --python-version 3.11 --python-platform x86_64-manylinux_2_28 --upgrade --output-file envs/$$name.lock; done
+	  --python-version 3.11 --python-platform x86_64-manylinux_2_28 --upgrade --output-file envs/$$name.lock; \
+	  uv pip compile envs/alone.in --no-deps --generate-hashes --no-emit-index-url --no-header \
+	  --python-version 3.11 --quiet >> envs/$$name.lock; done
 
 clean:  ## remove results and the environment
 	rm -rf $(ENV) .snakemake results/*
