@@ -1,0 +1,1 @@
+"""Faces in head MR and CT: found by registration to a template, blanked in all volumes of a frame of reference."""
