@@ -1,6 +1,7 @@
 """Faces within a run: which files are looked at, that a doubt stops a file, and what the file says afterwards."""
 
 import io
+from types import MappingProxyType
 
 import numpy as np
 import pydicom
@@ -24,7 +25,7 @@ class Found:
     """Stands for a face in the left half of every slice."""
 
     fill = -2000.0
-    quality = {"ratio": 0.9}
+    quality = MappingProxyType({"ratio": 0.9})
 
     def on(self, grid):
         mask = np.zeros(grid.GetSize()[::-1], np.uint8)

@@ -39,6 +39,7 @@ REMEDIES = {
     "geometry": "export the complete series again",
     "identity": "the proof found an identifier that the rules had left: look at the file, and report what was missed",
     "burned-in-text": "look at it; then say in the header that it has no text, or leave it out",
+    "face": "deface it by hand, or leave it out",
     "wrong-modality": "nothing: the study does not use it",
     "not-an-image": "nothing, or leave it out of the source",
     "duplicate": "nothing: its twin was used",

@@ -50,6 +50,7 @@ class Cleaner:
         self._settings = settings
         self._release = release
         self._faces: Faces | None = None  # of the patient at hand
+        self._last: reading.Source | None = None  # the file before
         self.late = False  # a file told something new after others of the same patient had been released
 
     def image(self, row: dict[str, Any], token: str, patient: Patient) -> Image:
@@ -118,7 +119,7 @@ class Cleaner:
             return member, changes
 
     def _dicom(self, member: str, data: Buffer, fallback: str, patient: Patient, *, mask: bool) -> Counter[Change]:
-        source = reading.read(data)
+        source = self._last = reading.read(data, self._last)
         if source.pixels is None:
             raise Rejected("not-an-image", "a DICOM object without pixels")
         started = bool(patient.harvested)

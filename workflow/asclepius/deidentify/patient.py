@@ -1,6 +1,7 @@
 """What is the same for all files of one patient."""
 
 from dataclasses import dataclass, field
+from typing import Any
 
 from asclepius.deidentify.identifiers import Identifiers
 from asclepius.deidentify.profile.decide import Policy
@@ -38,6 +39,7 @@ class Patient:
     rewritten: dict[tuple, dict] = field(default_factory=dict)
     harvested: dict[tuple, set] = field(default_factory=dict)
     verified: dict[tuple, set] = field(default_factory=dict)
+    proven: Any = None  # the file that the proof has read last
     reread: set[str] = field(default_factory=set)  # series of which pydicom has read a file
 
     def __post_init__(self) -> None:

@@ -16,6 +16,7 @@ from asclepius.deidentify.dicom.syntax import (
     Place,
     element_of,
     walk,
+    walk_like,
 )
 from asclepius.deidentify.profile.decide import standard_vr
 from asclepius.errors import Rejected
@@ -56,6 +57,7 @@ class Source:
         begin: of the data set in it.
         syntax: transfer syntax UID, of native ones the one that the bytes follow.
         places: of all elements before the pixels.
+        raws: the bytes of each: equal bytes are treated alike, so each is looked up.
         pixels: None for an object without.
         surplus: bytes stand behind the pixels.
         stated_class: Media Storage SOP Class UID.
@@ -67,15 +69,10 @@ class Source:
     coding: Coding
     syntax: str
     places: list[Place]
+    raws: list[bytes]
     pixels: Pixels | None
     surplus: bool
     stated_class: str
-
-    @cached_property
-    def raws(self) -> list[bytes]:
-        """The bytes of each element, in the order of `places`: equal bytes are treated alike, so each is looked up."""
-        body = self.body
-        return [body[begin:end] for _, begin, end in self.places]
 
     @cached_property
     def _index(self) -> dict[int, tuple[int, int]]:
@@ -127,10 +124,13 @@ class Source:
         return (rows * columns * samples * max(self.number(0x00280008, 1), 1) * bits + 7) // 8
 
 
-def read(data: Buffer) -> Source:
+def read(data: Buffer, like: Source | None = None) -> Source:
     """Parse a file's bytes up to the end of its pixels; what comes after them is padding, signatures or private.
 
     What this parser cannot read goes through pydicom first, which forgives more.
+
+    Args:
+        like: a file read before, for speed alone: those of a series share most of their elements.
 
     Raises:
         Rejected: empty, unreadable, cut short, or a directory.
@@ -138,10 +138,10 @@ def read(data: Buffer) -> Source:
     if not len(data):
         raise Rejected("empty", "the file has no bytes")
     try:
-        source = _parse(data)
+        source = _parse(data, like)
     except (Broken, RecursionError):
         try:
-            source = _parse(odd.normalised(bytes(data)))
+            source = _parse(odd.normalised(bytes(data)), None)
         except (Broken, RecursionError):
             raise Rejected("unreadable", "the DICOM header cannot be parsed; is it a DICOM file?") from None
     _check(source)
@@ -185,7 +185,7 @@ def patient_of(head: bytes) -> str | None:
     return None
 
 
-def _parse(data: Buffer) -> Source:
+def _parse(data: Buffer, like: Source | None) -> Source:
     begin, syntax, stated_class = _meta(data)
     body, offset = data, begin
     if syntax == DEFLATED:
@@ -195,7 +195,8 @@ def _parse(data: Buffer) -> Source:
         raise Broken("compressed pixels ask for explicit value representations (PS3.5 A.4)")
     if syntax in NATIVE - {DEFLATED} or not syntax:
         syntax = _GUESSES[coding]
-    places = walk(body, offset, len(body), coding, pixels=True)
+    known = (like.places, like.raws) if like is not None and like.coding == coding else ([], [])
+    places, raws = walk_like(body, offset, len(body), coding, known)
     if not places:
         raise Broken("no element")
     pixels, surplus = None, False
@@ -206,7 +207,7 @@ def _parse(data: Buffer) -> Source:
         pixels = Pixels(tag, element.vr, at + element.begin, end, element.undefined)
         places.pop()
         surplus = stop < len(body)
-    return Source(data, body, offset, coding, syntax, places, pixels, surplus, stated_class)
+    return Source(data, body, offset, coding, syntax, places, raws, pixels, surplus, stated_class)
 
 
 def _meta(data: Buffer) -> tuple[int, str, str]:

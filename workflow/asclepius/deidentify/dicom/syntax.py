@@ -57,13 +57,22 @@ _LENGTHS = {True: struct.Struct("<L").unpack_from, False: struct.Struct(">L").un
 
 
 def walk(
-    data: Buffer, at: int, end: int, coding: Coding, *, pixels: bool = False, last: int = 0xFFFFFFFF, depth: int = 0
+    data: Buffer,
+    at: int,
+    end: int,
+    coding: Coding,
+    *,
+    pixels: bool = False,
+    last: int = 0xFFFFFFFF,
+    first: bool = False,
+    depth: int = 0,
 ) -> list[Place]:
     """The elements between two offsets, in the order of the file.
 
     Args:
         pixels: stop behind the element that holds the pixels; what follows it is not looked at.
         last: stop before the first element with a higher tag.
+        first: stop behind the first element.
 
     Raises:
         Broken: an element does not fit, or a value representation does not exist.
@@ -82,7 +91,7 @@ def walk(
                 raise Broken("an element is longer than what is left")
             append((tag, at, stop))
             at = stop
-            if pixels and tag in PIXELS:
+            if first or (pixels and tag in PIXELS):
                 return places
     else:
         head, long = _HEADS[coding.little], _LENGTHS[coding.little]
@@ -106,11 +115,51 @@ def walk(
                 raise Broken("an element is longer than what is left")
             append((tag, at, stop))
             at = stop
-            if pixels and tag in PIXELS:
+            if first or (pixels and tag in PIXELS):
                 return places
     if any(data[at:end]):
         raise Broken("the file ends in the head of an element")
     return places
+
+
+def walk_like(
+    data: Buffer, at: int, end: int, coding: Coding, like: tuple[list[Place], list[bytes]]
+) -> tuple[list[Place], list[bytes]]:
+    """As `walk` up to the pixels, and each element's bytes; quick where they equal another file's.
+
+    Args:
+        like: what this returned for another file in the same coding. An element that begins where one of its would,
+            with the same bytes, is that element.
+
+    Raises:
+        Broken: as `walk`.
+    """
+    places: list[Place] = []
+    raws: list[bytes] = []
+    old_places, old_raws = like
+    number, count = 0, len(old_raws)
+    while at < end:
+        if number < count:
+            raw = old_raws[number]
+            stop = at + len(raw)
+            if data[at:stop] == raw:
+                places.append((old_places[number][0], at, stop))
+                raws.append(raw)
+                at = stop
+                number += 1
+                continue
+        some = walk(data, at, end, coding, pixels=True, first=True)
+        if not some:
+            break
+        tag, at, stop = some[0]
+        places.append((tag, at, stop))
+        if tag in PIXELS:
+            break
+        raws.append(data[at:stop])
+        at = stop
+        while number < count and old_places[number][0] <= tag:
+            number += 1
+    return places, raws
 
 
 def _behind(data: Buffer, at: int, end: int, coding: Coding, tag: int, vr: bytes, depth: int) -> int:

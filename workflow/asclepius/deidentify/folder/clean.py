@@ -67,6 +67,8 @@ class FolderCleaner:
         self._names = Names(master)
         self._tree = Tree(out)
         self._faces: Faces | None = None  # of the patient at hand
+        self._told: set[str] = set()
+        self._last: reading.Source | None = None  # the file before
 
     def patient(self, original: str, entries: list[Entry]) -> Outcome:
         """Release what can be released of one patient.
@@ -125,8 +127,10 @@ class FolderCleaner:
             raise
         except Exception as error:
             self._tree.rollback(mark)
-            traceback.print_exc()
             kind = type(error).__name__
+            if kind not in self._told:  # a program's mistake can meet every file
+                self._told.add(kind)
+                traceback.print_exc()
             raise Rejected("unreadable", f"the file is damaged in an unforeseen way ({kind}); see the log") from None
 
     @contextmanager
@@ -144,7 +148,7 @@ class FolderCleaner:
                 learn(reading.read(data), patient)
 
     def _dicom(self, data: Buffer, entry: Entry, patient: Patient, taken: set[str]) -> tuple[str, Counter[Change]]:
-        source = reading.read(data)
+        source = self._last = reading.read(data, self._last)
         learn(source, patient)
         new = burned_in.clean(source, self._settings) if source.pixels is not None else None
         if self._faces is not None:

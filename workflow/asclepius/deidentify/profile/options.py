@@ -65,11 +65,12 @@ OF_PIXELS = frozenset({"pixels", "faces"})
 # What later stages read: geometry, values, kernel, device. No preset takes them away (tests/deidentify).
 NEEDED_TEXT = """
 SOPClassUID SOPInstanceUID Modality Manufacturer ManufacturerModelName ImageType Rows Columns NumberOfFrames
-PixelSpacing ImagerPixelSpacing SliceThickness SpacingBetweenSlices ImagePositionPatient ImageOrientationPatient InstanceNumber
-SamplesPerPixel PhotometricInterpretation PlanarConfiguration BitsAllocated BitsStored HighBit PixelRepresentation
-RescaleSlope RescaleIntercept RescaleType WindowCenter WindowWidth VOILUTFunction PixelPaddingValue ConvolutionKernel
-GantryDetectorTilt EchoTime RepetitionTime TriggerTime DiffusionBValue TemporalPositionIdentifier AcquisitionNumber
-RedPaletteColorLookupTableData PerFrameFunctionalGroupsSequence SharedFunctionalGroupsSequence
+PixelSpacing ImagerPixelSpacing SliceThickness SpacingBetweenSlices ImagePositionPatient ImageOrientationPatient
+InstanceNumber SamplesPerPixel PhotometricInterpretation PlanarConfiguration BitsAllocated BitsStored HighBit
+PixelRepresentation RescaleSlope RescaleIntercept RescaleType WindowCenter WindowWidth VOILUTFunction
+PixelPaddingValue ConvolutionKernel GantryDetectorTilt EchoTime RepetitionTime TriggerTime DiffusionBValue
+TemporalPositionIdentifier AcquisitionNumber RedPaletteColorLookupTableData PerFrameFunctionalGroupsSequence
+SharedFunctionalGroupsSequence
 """
 NEEDED = frozenset(NEEDED_TEXT.split())
 

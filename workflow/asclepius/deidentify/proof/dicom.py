@@ -42,7 +42,7 @@ def prove(data: Buffer, patient: Patient, pixels: memoryview) -> None:
         Rejected: the file is unlawful, or an identifier, a private element, a foreign UID or a changed pixel was found.
     """
     try:
-        found = open_file(data)
+        found = patient.proven = open_file(data, patient.proven)
         _values(found, patient)
     except Unlawful as error:
         raise Rejected("identity", f"the written file did not stand its check ({error}); not released") from None
@@ -85,12 +85,11 @@ def _same(written: memoryview, pixels: memoryview) -> None:
 
 
 def _values(found: Found, patient: Patient) -> None:
-    body, encodings = found.body, encodings_of(_first(found, _CHARSET))
+    encodings = encodings_of(_first(found, _CHARSET))
     verified = patient.verified.setdefault((found.implicit, found.order, encodings), set())
     creators: dict[tuple[int, int, int], str] = {}
     odd = 0 if found.order == "little" else 1
-    raws = [body[begin:end] for begin, end in found.tops]
-    for (begin, end), raw in zip(found.tops, raws, strict=True):
+    for (begin, end), raw in zip(found.tops, found.raws, strict=True):
         if raw in verified:  # equal bytes were found clean in another file of this patient
             continue
         own = encodings

@@ -4,7 +4,6 @@ It shares no code with the writer, so that a mistake in the one is not forgiven 
 the writer's files must follow the standard.
 """
 
-import struct
 import zlib
 from collections.abc import Iterator
 from dataclasses import dataclass
@@ -53,6 +52,7 @@ class Found:
         body: holds the data set, inflated if need be.
         begin: of the data set in it.
         tops: begin and end of each element of the outermost level before the pixels.
+        raws: their bytes.
         pixels: begin and end of their value in `body`, without the closing delimiter; None without pixels.
     """
 
@@ -61,11 +61,15 @@ class Found:
     implicit: bool
     order: str
     tops: list[tuple[int, int]]
+    raws: list[bytes]
     pixels: tuple[int, int] | None
 
 
-def open_file(data: Buffer) -> Found:
+def open_file(data: Buffer, other: Found | None = None) -> Found:
     """Read a file's outermost level.
+
+    Args:
+        other: a file read before; elements with the same bytes at the same turn need not be taken apart again.
 
     Raises:
         Unlawful: anything is out of place, the preamble holds something, or bytes are left over.
@@ -89,39 +93,44 @@ def open_file(data: Buffer) -> Found:
         body, at = stream.decompress(data[at:]), 0
         if not stream.eof or stream.unused_data.strip(b"\0"):
             raise Unlawful("bytes behind the deflated data set")
-    tops, pixels = _tops(body, at, implicit, order)
-    return Found(body, at, implicit, order, tops, pixels)
+    same = other.raws if other is not None and (other.implicit, other.order) == (implicit, order) else []
+    tops, raws, pixels = _tops(body, at, implicit, order, same)
+    return Found(body, at, implicit, order, tops, raws, pixels)
 
 
-def _tops(body: Buffer, at: int, implicit: bool, order: str) -> tuple[list[tuple[int, int]], tuple[int, int] | None]:
-    """Begin and end of each element of the outermost level, and those of the pixels' value."""
-    tops, before, size = [], -1, len(body)
-    head = struct.Struct(("<" if order == "little" else ">") + ("HHL" if implicit else "HH2sH")).unpack_from
+def _tops(
+    body: Buffer, at: int, implicit: bool, order: str, same: list[bytes]
+) -> tuple[list[tuple[int, int]], list[bytes], tuple[int, int] | None]:
+    """Begin and end of each element of the outermost level, its bytes, and begin and end of the pixels' value."""
+    tops, raws, before, size = [], [], -1, len(body)
+    expected = iter(same)
+    known = next(expected, None)
     while at < size:
-        if size - at < 8:
-            raise Unlawful("bytes behind the last element")
-        if implicit:
-            group, number, length = head(body, at)
-            begin = 8
+        if known is not None and body[at : at + len(known)] == known:
+            after, raw = at + len(known), known
+            known = next(expected, None)
         else:
-            group, number, code, length = head(body, at)
-            begin = _HEAD.get(code)
-        tag = group << 16 | number
+            if size - at < 8:
+                raise Unlawful("bytes behind the last element")
+            tag, _, first, last, after = _element(body, at, size, implicit, order)
+            if tag in _PIXELS:
+                if after != size or tag <= before:
+                    raise Unlawful("bytes behind the pixels")
+                return tops, raws, (first, last)
+            raw = body[at:after]
+            while known is not None and _tag(known, order) <= tag:
+                known = next(expected, None)
+        tag = _tag(raw, order)
         if tag <= before:
             raise Unlawful("elements are out of order")
-        if begin == 8 and length != 0xFFFFFFFF and tag not in _PIXELS:
-            after = at + 8 + length
-            if length & 1 or after > size:
-                raise Unlawful("an odd length, or one that does not fit")
-        else:
-            _, _, first, last, after = _element(body, at, size, implicit, order)
-            if tag in _PIXELS:
-                if after != size:
-                    raise Unlawful("bytes behind the pixels")
-                return tops, (first, last)
         tops.append((at, after))
+        raws.append(raw)
         at, before = after, tag
-    return tops, None
+    return tops, raws, None
+
+
+def _tag(raw: bytes, order: str) -> int:
+    return int.from_bytes(raw[:2], order) << 16 | int.from_bytes(raw[2:4], order)
 
 
 def leaves(found: Found, begin: int, end: int) -> Iterator[Leaf]:
