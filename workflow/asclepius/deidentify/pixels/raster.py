@@ -174,7 +174,14 @@ class Raster:
             stored = layout.black(self._dataset, *(self._range or (0, 0)))
         else:
             stored = np.full(layout.samples, value).astype(layout.kind)
-        return stored << layout.shift if layout.shift else stored
+        cell = stored << layout.shift if layout.shift else stored
+        if not layout.signed or layout.stored == layout.allocated or layout.tag != PIXEL_DATA:
+            return cell
+        # A blanked pixel extends its sign only where the image does.
+        unused = np.array(layout.unused()).astype(layout.kind.str.replace("i", "u"))
+        if any((cells.view(unused.dtype) & unused).any() for cells in self._cells()):
+            return cell
+        return (cell.view(unused.dtype) & ~unused).view(cell.dtype)
 
     def _extremes(self) -> tuple[float, float]:
         lows, highs = [], []
