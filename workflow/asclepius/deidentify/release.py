@@ -8,7 +8,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import BinaryIO, Protocol
 
-from asclepius.deidentify.buffers import Buffer, chunks, read_back
+from asclepius.deidentify.buffers import CHUNK, Buffer, chunks, read_back
 from asclepius.tables import replacing
 
 LARGE = 64 << 20  # bytes; more is not held in memory
@@ -139,7 +139,8 @@ class Tree:
 
 
 def _write(file: BinaryIO, parts: Sequence[Part]) -> None:
-    if os.writev(file.fileno(), parts) == sum(map(len, parts)):
+    total = sum(map(len, parts))
+    if total <= CHUNK and os.writev(file.fileno(), parts) == total:
         return
     file.seek(0)
     for part in parts:

@@ -21,9 +21,9 @@ _LAST = 0x7FE00010
 def quiet() -> Iterator[None]:
     """pydicom neither warns nor refuses while the block runs: its messages quote values."""
     before, logger = config.settings.reading_validation_mode, logging.getLogger("pydicom")
-    writing, level = config.settings.writing_validation_mode, logger.level
+    writing, silent = config.settings.writing_validation_mode, logger.disabled
     config.settings.reading_validation_mode = config.settings.writing_validation_mode = config.IGNORE
-    logger.setLevel(logging.CRITICAL + 1)
+    logger.disabled = True  # not its level: that empties the caches of all loggers
     try:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
@@ -31,7 +31,7 @@ def quiet() -> Iterator[None]:
     finally:
         config.settings.reading_validation_mode = before
         config.settings.writing_validation_mode = writing
-        logger.setLevel(level)
+        logger.disabled = silent
 
 
 def normalised(data: bytes) -> bytes:
