@@ -20,8 +20,8 @@ FILES = {
     "facemask.nii.gz": "8cba52c32c02e0cc28dd47606f6ef581b9c9804f1ae9d412da5a4addc57f0068",
 }
 SPACING = 2.0  # mm
-GROWTH = 9.0  # mm; poses were seen to miss by 8 under heavy shading and noise
-BRAIN_MARGIN = 5.0  # mm between the brain and what is blanked
+GROWTH = 7.0  # mm
+BRAIN_MARGIN = 7.0  # mm between the brain and what is blanked
 _HEAD = 40.0  # template intensities: above is tissue,
 _BRIGHT = 200.0  # above is brain, muscle or fat, not skull
 _PEEL = 8.0  # mm: parts the brain from neck and orbits
@@ -58,8 +58,8 @@ def template() -> Template:
     Raises:
         StudyError: pydeface is not installed, or holds other files than the thresholds were set with.
     """
-    mean, mask = (_read(name) for name in FILES)
-    grid = _upright(mean)
+    mean, mask = (_straight(_read(name)) for name in FILES)
+    grid = _grid(mean)
     head = sitk.Resample(sitk.SmoothingRecursiveGaussian(mean, SPACING / 2), grid, sitk.Transform(), sitk.sitkLinear)
     # The file marks what stays.
     drawn = sitk.Resample(mask, grid, sitk.Transform(), sitk.sitkNearestNeighbor, 1.0)
@@ -94,12 +94,17 @@ def _read(name: str) -> sitk.Image:
     return sitk.ReadImage(str(path), sitk.sitkFloat32)
 
 
-def _upright(image: sitk.Image) -> sitk.Image:
-    """An empty grid over the field of view of `image` with axes along left, back and head."""
-    size = np.multiply(image.GetSize(), image.GetSpacing())
+def _straight(image: sitk.Image) -> sitk.Image:
+    """The image with its own axes along left, back and head: the file's header turns it 3 degrees off its symmetry."""
+    image = sitk.DICOMOrient(image, "LPS")
+    image.SetDirection(np.eye(3).ravel().tolist())
+    return image
+
+
+def _grid(image: sitk.Image) -> sitk.Image:
+    """An empty grid of `SPACING` over the field of view of `image`."""
     middle = image.TransformContinuousIndexToPhysicalPoint([(n - 1) / 2 for n in image.GetSize()])
-    extent = np.abs(np.reshape(image.GetDirection(), (3, 3))).round() @ size
-    shape = np.round(extent / SPACING).astype(int)
+    shape = np.round(np.multiply(image.GetSize(), image.GetSpacing()) / SPACING).astype(int)
     grid = sitk.Image(shape.tolist(), sitk.sitkUInt8)
     grid.SetSpacing([SPACING] * 3)
     grid.SetOrigin((np.asarray(middle) - (shape - 1) / 2 * SPACING).tolist())
