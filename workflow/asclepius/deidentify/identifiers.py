@@ -21,8 +21,6 @@ _PLACEHOLDERS = frozenset(_PLACEHOLDERS_TEXT.split())
 _SPLIT_NAME = re.compile(r"[\s^=,;._/\\()\[\]\-'’`0-9\x00-\x1f\x7f]+")
 SEPARATORS = re.compile(r"[\s\-_./^,()+:;]+")
 _ESCAPE = re.compile(rb"\x1b[\x20-\x2f]+[\x30-\x7e]")
-_UID = re.compile(r"(?<![\d.])[0-2](?:\.\d+){4,}")
-SHORTEST_UID = 16
 SHORTEST_ID = 4
 SHORTEST_WORD = 3
 CHANCE = 6  # bytes; shorter identifiers turn up in megabytes of binary values by chance
@@ -31,11 +29,6 @@ _ENCODINGS = (
     *(f"iso8859_{part}" for part in (1, 2, 3, 4, 5, 6, 7, 8, 9, 15)),
     *("tis_620", "shift_jis", "euc_jp", "iso2022_jp", "iso2022_jp_2", "euc_kr", "gb18030", "utf-8"),
 )
-
-
-def foreign_uids(text: str) -> list[str]:
-    """UIDs standing in free text."""
-    return [uid for uid in _UID.findall(text) if len(uid) >= SHORTEST_UID]
 
 
 class Identifiers:

@@ -6,6 +6,7 @@ from functools import cached_property
 
 from asclepius.deidentify.dicom import odd
 from asclepius.deidentify.dicom.characters import DEFAULT, decode, encodings_of
+from asclepius.deidentify.dicom.encoding import DEFLATED
 from asclepius.deidentify.dicom.syntax import (
     KNOWN,
     LONG,
@@ -22,7 +23,6 @@ from asclepius.deidentify.profile.decide import standard_vr
 from asclepius.errors import Rejected
 
 IMPLICIT, EXPLICIT, BIG = "1.2.840.10008.1.2", "1.2.840.10008.1.2.1", "1.2.840.10008.1.2.2"
-DEFLATED = "1.2.840.10008.1.2.1.99"
 NATIVE = frozenset({IMPLICIT, EXPLICIT, BIG, DEFLATED})
 DIRECTORY = "1.2.840.10008.1.3.10"
 LARGEST_INFLATED = 2 << 30  # bytes; more is a bomb

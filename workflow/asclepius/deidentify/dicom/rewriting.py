@@ -158,7 +158,7 @@ class _Writer:
         self.patient = patient
         self.source = source
         self.memo = patient.rewritten.setdefault((source.coding, source.encodings, source.sop_class), {})
-        self.values = Values(patient, self.encoder)
+        self.values = Values(patient)
 
     def fresh(self, raw: bytes) -> tuple[int, bytes, tuple[Change, ...]]:
         """Tag and new bytes of an element of the outermost level, and what was done to it."""

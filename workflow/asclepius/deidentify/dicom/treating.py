@@ -4,7 +4,6 @@ import re
 
 from asclepius.deidentify import values
 from asclepius.deidentify.dicom.characters import decode, encode, readings
-from asclepius.deidentify.dicom.encoding import Encoder
 from asclepius.deidentify.dicom.syntax import Element
 from asclepius.deidentify.patient import Patient
 from asclepius.deidentify.profile.decide import BINARY, BULK, LONG_TEXT, NUMERIC, SHORT_TEXT, Decision, Treatment
@@ -23,12 +22,10 @@ class Values:
 
     Args:
         patient: whose file it is.
-        encoder: of the file.
     """
 
-    def __init__(self, patient: Patient, encoder: Encoder):
+    def __init__(self, patient: Patient):
         self._patient = patient
-        self._encoder = encoder
 
     def new(self, element: Element, decision: Decision, encodings: tuple[str, ...], hollow: bool) -> bytes | None:
         """The new value; None where the old one stays.

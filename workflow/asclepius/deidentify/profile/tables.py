@@ -8,23 +8,14 @@ from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, replace
 from functools import cache
 from pathlib import Path
+from typing import get_args
 
 from asclepius.deidentify.profile import data
+from asclepius.deidentify.profile.options import OF_PIXELS, Option
 
 DATA = Path(data.__file__).parent
 # Columns of E.1-1, one for each option of PS3.15 E.3 that the table knows.
-OPTIONS = (
-    "safe_private",
-    "uids",
-    "device",
-    "institution",
-    "patient_characteristics",
-    "full_dates",
-    "modified_dates",
-    "descriptors",
-    "structured_content",
-    "graphics",
-)
+OPTIONS = tuple(option for option in get_args(Option) if option not in OF_PIXELS)
 TYPES = ("1", "1C", "2", "2C", "3")  # PS3.5 section 7.4, the strictest first
 # SNOMED-RT codes are found under three designators (PS3.16 table 8-1).
 _SNOMED_RT = ("srt", "snm3", "99sdm")
