@@ -42,6 +42,7 @@ class Faces:
     def __init__(self) -> None:
         self._heads: set[str] = set()  # series that may show a face
         self._found: dict[str, Defaced | Rejected] = {}  # by frame of reference; or why none was found
+        self._registered: set[str] = set()  # series whose value of air is known
 
     def find(self, files: Iterable[Opener]) -> None:
         """Look at all CT and MR of the patient; the largest head series of each frame of reference is registered."""
@@ -55,11 +56,13 @@ class Faces:
                     one.files.append(opener)
                     one.slices += max(source.number(0x00280008, 1), 1)
         self._heads = {name for name, one in series.items() if _may_show_a_head(one)}
-        for one in sorted((series[name] for name in self._heads), key=lambda one: -one.slices):
+        for name in sorted(self._heads, key=lambda name: (-series[name].slices, name)):
+            one = series[name]
             if not isinstance(self._found.get(one.frame), NoneType | Rejected):
                 continue
             try:
                 self._found[one.frame] = self._face(one)
+                self._registered.add(name)
             except Rejected as rejected:
                 self._found.setdefault(one.frame, rejected)
 
@@ -101,7 +104,9 @@ class Faces:
             if not mask.any():
                 return new
             raster = Raster.read(dataset)
-            raster.fill(mask, _stored(found.fill, dataset))
+            # Another series of the frame of reference stores air as another value: black, there.
+            known = source.text(_SERIES) in self._registered
+            raster.fill(mask, _stored(found.fill, dataset) if known else None)
             written = raster.written()
         figures = ", ".join(f"{name} {value:.3g}" for name, value in found.quality.items())
         before = (new.done, new.remarks) if new is not None else (frozenset(), ())
