@@ -48,7 +48,9 @@ _look = cache(needs_look)  # the same for all images of a series
 
 def _embedded_overlays(source: Source) -> bool:
     """Whether an overlay lies in the unused bits of the pixels (PS3.3 C.9.2, retired)."""
-    return source.places[-1][0] >= 0x60000000 and any(
+    return any(
         0x6000 <= tag >> 16 <= 0x601E and tag & 0xFFFF == 0x0100 and source.number(tag, 1) > 1
-        for tag, _, _ in source.places
+        for run in source.runs
+        if max(run.tags) >= 0x60000000
+        for tag in run.tags
     )

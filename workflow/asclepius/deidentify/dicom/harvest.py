@@ -94,10 +94,13 @@ def learn(source: Source, patient: Patient) -> bool:
     before = len(identifiers)
     seen = patient.harvested.setdefault((source.coding, source.encodings), set())
     numbers = numbers_of(patient.policy.options)
-    fresh = set(source.raws) - seen
-    for raw in fresh:
-        _harvest(element_of(raw, source.coding), source.coding, source.encodings, patient, numbers)
-    seen |= fresh
+    for run in source.runs:
+        if run.raw in seen:
+            continue
+        for raw in run.raws:
+            if raw not in seen:
+                _harvest(element_of(raw, source.coding), source.coding, source.encodings, patient, numbers)
+        seen.update((run.raw, *run.raws))
     if len(identifiers) == before:
         return False
     patient.forget()

@@ -4,36 +4,39 @@ from collections.abc import Iterable, Iterator
 from functools import lru_cache
 
 from asclepius.deidentify.dicom.characters import decode
-from asclepius.deidentify.dicom.syntax import Buffer, Coding, Place, element_of
+from asclepius.deidentify.dicom.syntax import Coding, element_of
 from asclepius.deidentify.profile.tables import private_vr
 
 _LOWEST, _HIGHEST = 0x10, 0xFF  # elements that reserve a block (PS3.5 section 7.8.1)
 
 
 def safe(
-    body: Buffer, places: list[Place], coding: Coding, encodings: tuple[str, ...]
-) -> Iterator[tuple[int, str, bytes, str]]:
+    odd: Iterable[tuple[int, bytes]], coding: Coding, encodings: tuple[str, ...]
+) -> Iterator[tuple[int, bytes, str]]:
     """The safe elements of one data set or item; sequences are not among them.
 
+    Args:
+        odd: tag and bytes of its private elements.
+
     Yields:
-        Tag, creator, the element's bytes and the value representation of the safe list.
+        Tag, the element's bytes and the value representation of the safe list.
     """
     creators: dict[tuple[int, int], str] = {}
-    for tag, begin, end in places:
+    for tag, raw in odd:
         group, number = tag >> 16, tag & 0xFFFF
         if _LOWEST <= number <= _HIGHEST:
-            creators[group, number] = _creator(body[begin:end], coding, encodings)
+            creators[group, number] = _creator(raw, coding, encodings)
             continue
         creator = creators.get((group, number >> 8))
         vr = private_vr(creator, group, number & 0xFF) if creator else None
         if vr is not None:
-            yield tag, creator, body[begin:end], vr
+            yield tag, raw, vr
 
 
-def creators_of(kept: Iterable[int], places: list[Place]) -> list[Place]:
-    """Where the creators of the blocks lie that still hold an element."""
+def creators_of(kept: Iterable[int], odd: Iterable[tuple[int, bytes]]) -> list[tuple[int, bytes]]:
+    """Creators of the blocks that still hold an element."""
     blocks = {(tag >> 16, (tag & 0xFFFF) >> 8) for tag in kept}
-    return [place for place in places if (place[0] >> 16, place[0] & 0xFFFF) in blocks]
+    return [(tag, raw) for tag, raw in odd if (tag >> 16, tag & 0xFFFF) in blocks]
 
 
 @lru_cache(maxsize=4096)

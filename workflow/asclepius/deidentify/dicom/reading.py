@@ -1,23 +1,23 @@
 """A DICOM file as places of elements in its bytes, and the reasons why it cannot be used."""
 
+import struct
 import zlib
 from dataclasses import dataclass
 from functools import cached_property
+from itertools import pairwise
 
 from asclepius.deidentify.dicom import odd
 from asclepius.deidentify.dicom.characters import DEFAULT, decode, encodings_of
 from asclepius.deidentify.dicom.encoding import DEFLATED
+from asclepius.deidentify.dicom.runs import Run, runs_of
 from asclepius.deidentify.dicom.syntax import (
     KNOWN,
     LONG,
-    PIXELS,
     Broken,
     Buffer,
     Coding,
-    Place,
     element_of,
     walk,
-    walk_like,
 )
 from asclepius.deidentify.profile.decide import standard_vr
 from asclepius.errors import Rejected
@@ -29,6 +29,7 @@ LARGEST_INFLATED = 2 << 30  # bytes; more is a bomb
 _PATIENT = 0x00100020
 _FLOAT_BITS = {0x7FE00008: 32, 0x7FE00009: 64}
 _HALF_CHROMA = ("YBR_FULL_422", "YBR_PARTIAL_422", "YBR_PARTIAL_420")
+_META_HEAD, _META_LENGTH = struct.Struct("<HH2sH").unpack_from, struct.Struct("<L").unpack_from
 _GUESSES = {Coding(True, True): IMPLICIT, Coding(False, True): EXPLICIT, Coding(False, False): BIG}
 
 
@@ -56,8 +57,7 @@ class Source:
         body: holds the data set, inflated if it was deflated.
         begin: of the data set in it.
         syntax: transfer syntax UID, of native ones the one that the bytes follow.
-        places: of all elements before the pixels.
-        raws: the bytes of each: equal bytes are treated alike, so each is looked up.
+        runs: all elements before the pixels; equal bytes are treated alike, so each run is looked up.
         pixels: None for an object without.
         surplus: bytes stand behind the pixels.
         stated_class: Media Storage SOP Class UID.
@@ -68,28 +68,35 @@ class Source:
     begin: int
     coding: Coding
     syntax: str
-    places: list[Place]
-    raws: list[bytes]
+    runs: list[Run]
     pixels: Pixels | None
     surplus: bool
     stated_class: str
 
     @cached_property
-    def _index(self) -> dict[int, tuple[int, int]]:
-        return {tag: (begin, end) for tag, begin, end in self.places}
+    def ordered(self) -> bool:
+        """Whether each tag is higher than the one before."""
+        runs = self.runs
+        return all(run.ascending for run in runs) and all(one.tags[-1] < other.tags[0] for one, other in pairwise(runs))
 
     def has(self, tag: int) -> bool:
         """Whether the outermost level has the element."""
-        return tag in self._index
+        return tag in self._elements
+
+    @cached_property
+    def _elements(self) -> dict[int, bytes]:
+        found: dict[int, bytes] = {}
+        for run in self.runs:
+            found.update(run.by_tag)
+        return found
 
     def text(self, tag: int) -> str:
         """A value as text without padding; empty if the element is absent."""
         return self._value(tag).decode("ascii", "replace").strip(" \0")
 
     def _value(self, tag: int) -> bytes:
-        begin, end = self._index.get(tag, (0, 0))
-        head = 12 if not self.coding.implicit and self.body[begin + 4 : begin + 6] in LONG else 8
-        return self.body[begin + head : end]
+        raw = self._elements.get(tag, b"")
+        return raw[12 if not self.coding.implicit and raw[4:6] in LONG else 8 :]
 
     def number(self, tag: int, default: int) -> int:
         """An unsigned short or an integer string."""
@@ -195,19 +202,18 @@ def _parse(data: Buffer, like: Source | None) -> Source:
         raise Broken("compressed pixels ask for explicit value representations (PS3.5 A.4)")
     if syntax in NATIVE - {DEFLATED} or not syntax:
         syntax = _GUESSES[coding]
-    known = (like.places, like.raws) if like is not None and like.coding == coding else ([], [])
-    places, raws = walk_like(body, offset, len(body), coding, known)
-    if not places:
+    known = like.runs if like is not None and like.coding == coding else []
+    runs, place = runs_of(body, offset, len(body), coding, known)
+    if not runs and place is None:
         raise Broken("no element")
     pixels, surplus = None, False
-    tag, at, stop = places[-1]
-    if tag in PIXELS:
+    if place is not None:
+        tag, at, stop = place
         element = element_of(bytes(body[at : at + 12]), coding)
         end = stop - 8 * element.undefined
         pixels = Pixels(tag, element.vr, at + element.begin, end, element.undefined)
-        places.pop()
         surplus = stop < len(body)
-    return Source(data, body, offset, coding, syntax, places, raws, pixels, surplus, stated_class)
+    return Source(data, body, offset, coding, syntax, runs, pixels, surplus, stated_class)
 
 
 def _meta(data: Buffer) -> tuple[int, str, str]:
@@ -219,14 +225,17 @@ def _meta(data: Buffer) -> tuple[int, str, str]:
     else:
         return 0, "", ""
     found = {}
-    while data[at : at + 2] == b"\x02\0":
-        long = data[at + 4 : at + 6] in LONG
-        begin = at + (12 if long else 8)
-        length = int.from_bytes(data[at + 8 : at + 12] if long else data[at + 6 : at + 8], "little")
-        if data[at + 4 : at + 6] not in KNOWN or begin + length > len(data):
+    while data[at : at + 2] == b"\x02\0" and at + 8 <= len(data):
+        _, number, vr, length = _META_HEAD(data, at)
+        begin = at + 8
+        if vr in LONG and begin + 4 <= len(data):
+            (length,) = _META_LENGTH(data, begin)
+            begin += 4
+        if vr not in KNOWN or begin + length > len(data):
             raise Broken("the file meta information is damaged")
-        found[int.from_bytes(data[at + 2 : at + 4], "little")] = bytes(data[begin : begin + length])
         at = begin + length
+        if number in (0x02, 0x10):
+            found[number] = bytes(data[begin:at])
     syntax, stated = (found.get(element, b"").decode("ascii", "replace").strip(" \0") for element in (0x10, 0x02))
     return at, syntax, stated
 

@@ -1,21 +1,21 @@
 """The profile applied to a DICOM file: elements that need no change keep their bytes."""
 
 from collections import Counter
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
+from typing import NamedTuple
 
 from asclepius.deidentify.dicom import documents, fragments, private, structured
 from asclepius.deidentify.dicom.characters import encodings_of
 from asclepius.deidentify.dicom.encoding import DEFLATED, Encoder, deflated, preface
 from asclepius.deidentify.dicom.reading import Pixels, Source
 from asclepius.deidentify.dicom.replacing import NewPixels
+from asclepius.deidentify.dicom.runs import Run
 from asclepius.deidentify.dicom.syntax import (
     UNDEFINED,
     Broken,
-    Buffer,
     Coding,
     Element,
-    Place,
     coding_within,
     element_of,
     items,
@@ -28,6 +28,26 @@ from asclepius.deidentify.profile.options import METHOD, codes, longitudinal
 from asclepius.errors import Rejected
 
 INSTANCE, CLASS, CHARSET = 0x00080018, 0x00080016, 0x00080005
+# Written by `rewrite` itself, whatever the source holds.
+_STATED = sorted(
+    {CLASS, INSTANCE} | {0x00100010, 0x00100020, 0x00120062, 0x00120063, 0x00120064, 0x00280301, 0x00280302, 0x00280303}
+)
+_LAST = 1 << 32  # beyond all tags
+Odd = tuple[tuple[int, bytes], ...]  # private elements: tag and bytes
+
+
+class _Part(NamedTuple):
+    """What becomes of a run of elements.
+
+    Args:
+        pieces: first tag and new bytes of neighbours that nothing is put between.
+        changes: what was done.
+        odd: the private elements, as they were: they need their creators, which may stand elsewhere.
+    """
+
+    pieces: dict[int, bytes]
+    changes: tuple[Change, ...]
+    odd: Odd
 
 
 @dataclass
@@ -59,18 +79,16 @@ def rewrite(source: Source, patient: Patient, fallback: str, new: NewPixels | No
         Rejected: a part of the file cannot be parsed or written.
     """
     writer = _Writer(source, patient)
-    memo = writer.memo
-    odd = [place for place in source.places if place[0] & 0x10000]  # of private groups
-    raws = source.raws
+    audit: Counter[Change] = Counter()
+    if new is None and source.ordered:
+        parts = [writer.part(run) for run in source.runs]
+        out = {tag: piece for part in parts for tag, piece in part.pieces.items()}
+        odd: Odd = tuple(one for part in parts for one in part.odd)
+        audit.update(change for part in parts for change in part.changes)
+    else:
+        out, odd = writer.apart(source.runs, audit)
     if odd:
-        raws = [raw for place, raw in zip(source.places, raws, strict=True) if not place[0] & 0x10000]
-    entries = [memo.get(raw) or writer.fresh(raw) for raw in raws]
-    out = {tag: new for tag, new, _ in entries}
-    audit: Counter[Change] = Counter(change for _, _, changes in entries if changes for change in changes)
-    if len(out) < len(entries):
-        audit["fffe,0000", "duplicates", "X"] += len(entries) - len(out)
-    if odd:
-        out |= writer.private(source.body, odd, source.coding, source.encodings, audit)
+        out |= writer.odd(odd, audit)
     instance = patient.uid(source.text(INSTANCE) or fallback)
     sop_class = patient.uid(source.sop_class)
     encoder = writer.encoder
@@ -157,8 +175,61 @@ class _Writer:
         self.encoder = Encoder(source.coding)
         self.patient = patient
         self.source = source
-        self.memo = patient.rewritten.setdefault((source.coding, source.encodings, source.sop_class), {})
+        kind = (source.coding, source.encodings, source.sop_class)
+        self.memo = patient.rewritten.setdefault(kind, {})
+        self.parts = patient.rewritten.setdefault(("runs", *kind), {})
         self.values = Values(patient)
+
+    def part(self, run: Run) -> _Part:
+        """What becomes of a run."""
+        found = self.parts.get(run.raw)
+        if found is None:
+            found = self.parts[run.raw] = self._part(run)
+        return found
+
+    def _part(self, run: Run) -> _Part:
+        pieces: dict[int, bytes] = {}
+        changes: list[Change] = []
+        odd: list[tuple[int, bytes]] = []
+        first = end = 0  # tags: of the piece at hand, and where it must end because another element may come between
+        for tag, raw in zip(run.tags, run.raws, strict=True):
+            if tag & 0x10000:
+                odd.append((tag, raw))
+                end = tag
+                continue
+            if tag >= end:
+                first, end = tag, next((stated for stated in _STATED if stated > tag), _LAST)
+                if tag in _STATED:
+                    end = tag + 1
+            _, new, done = self.memo.get(raw) or self.fresh(raw)
+            pieces[first] = pieces.get(first, b"") + new
+            changes += done
+        return _Part(pieces, tuple(changes), tuple(odd))
+
+    def apart(self, runs: Iterable[Run], audit: Counter[Change]) -> tuple[dict[int, bytes], Odd]:
+        """New bytes of each public element, and the private ones; of two with one tag the last is kept."""
+        out: dict[int, bytes] = {}
+        odd: list[tuple[int, bytes]] = []
+        for run in runs:
+            for tag, raw in zip(run.tags, run.raws, strict=True):
+                if tag & 0x10000:
+                    odd.append((tag, raw))
+                    continue
+                if tag in out:
+                    audit["fffe,0000", "duplicates", "X"] += 1
+                _, out[tag], changes = self.memo.get(raw) or self.fresh(raw)
+                audit.update(changes)
+        return out, tuple(odd)
+
+    def odd(self, odd: Odd, audit: Counter[Change]) -> dict[int, bytes]:
+        """The private elements of the outermost level that stay."""
+        found = self.parts.get(odd)
+        if found is None:
+            changes: Counter[Change] = Counter()
+            kept = self.private(odd, self.source.coding, self.source.encodings, changes)
+            found = self.parts[odd] = kept, changes
+        audit.update(found[1])
+        return found[0]
 
     def fresh(self, raw: bytes) -> tuple[int, bytes, tuple[Change, ...]]:
         """Tag and new bytes of an element of the outermost level, and what was done to it."""
@@ -261,28 +332,24 @@ class _Writer:
         for element in elements:
             if not element.tag & 0x10000:
                 out[element.tag] = self.element(element, coding, encodings, changes, nested=True, hollow=hollow)
-        odd = [place for place in places if place[0] & 0x10000]
+        odd = tuple((tag, item[begin:end]) for tag, begin, end in places if tag & 0x10000)
         if odd:
             removed: Counter[Change] = Counter()
-            out |= self.private(item, odd, coding, encodings, removed)
+            out |= self.private(odd, coding, encodings, removed)
             changes.extend(removed.elements())
         return b"".join(out[tag] for tag in sorted(out))
 
-    def private(
-        self, body: Buffer, places: list[Place], coding: Coding, encodings: tuple[str, ...], audit: Counter[Change]
-    ) -> dict[int, bytes]:
+    def private(self, odd: Odd, coding: Coding, encodings: tuple[str, ...], audit: Counter[Change]) -> dict[int, bytes]:
         """Private elements that the safe list knows, with their creators; the others are removed."""
         kept: dict[int, bytes] = {}
         if "safe_private" in self.patient.policy.options:
-            for tag, creator, raw, vr in private.safe(body, places, coding, encodings):
-                key = (creator, raw, coding, encodings)
-                if key not in self.memo:
-                    self.memo[key] = self._safe(element_of(raw, coding), vr, coding, encodings)
-                if self.memo[key]:
-                    kept[tag] = self.memo[key]
-            for tag, begin, end in private.creators_of(kept, places):
-                kept[tag] = self._moved(element_of(body[begin:end], coding), coding)
-        for tag, _, _ in places:
+            for tag, raw, vr in private.safe(odd, coding, encodings):
+                new = self._safe(element_of(raw, coding), vr, coding, encodings)
+                if new:
+                    kept[tag] = new
+            for tag, raw in private.creators_of(kept, odd):
+                kept[tag] = self._moved(element_of(raw, coding), coding)
+        for tag, _ in odd:
             if tag not in kept:
                 audit[f"{tag >> 16:04x},gggg", "private", "X"] += 1
         return kept

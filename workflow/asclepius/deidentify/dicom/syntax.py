@@ -122,46 +122,6 @@ def walk(
     return places
 
 
-def walk_like(
-    data: Buffer, at: int, end: int, coding: Coding, like: tuple[list[Place], list[bytes]]
-) -> tuple[list[Place], list[bytes]]:
-    """As `walk` up to the pixels, and each element's bytes; quick where they equal another file's.
-
-    Args:
-        like: what this returned for another file in the same coding. An element that begins where one of its would,
-            with the same bytes, is that element.
-
-    Raises:
-        Broken: as `walk`.
-    """
-    places: list[Place] = []
-    raws: list[bytes] = []
-    old_places, old_raws = like
-    number, count = 0, len(old_raws)
-    while at < end:
-        if number < count:
-            raw = old_raws[number]
-            stop = at + len(raw)
-            if data[at:stop] == raw:
-                places.append((old_places[number][0], at, stop))
-                raws.append(raw)
-                at = stop
-                number += 1
-                continue
-        some = walk(data, at, end, coding, pixels=True, first=True)
-        if not some:
-            break
-        tag, at, stop = some[0]
-        places.append((tag, at, stop))
-        if tag in PIXELS:
-            break
-        raws.append(data[at:stop])
-        at = stop
-        while number < count and old_places[number][0] <= tag:
-            number += 1
-    return places, raws
-
-
 def _behind(data: Buffer, at: int, end: int, coding: Coding, tag: int, vr: bytes, depth: int) -> int:
     """Where an element of undefined length ends, its delimiter included."""
     if depth > DEEPEST:
