@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import BinaryIO
 
 Buffer = bytes | mmap.mmap
-MAPPED = 1 << 18  # bytes; reading less is faster than mapping it
+MAPPED = 4 << 20  # bytes; reading less is faster than mapping it
 CHUNK = 16 << 20
 
 

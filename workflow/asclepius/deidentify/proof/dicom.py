@@ -46,10 +46,11 @@ def prove(data: Buffer, patient: Patient, pixels: memoryview) -> None:
         _values(found, patient)
     except Unlawful as error:
         raise Rejected("identity", f"the written file did not stand its check ({error}); not released") from None
-    end = found.pixels[0] if found.pixels else len(found.body)
-    _search(found.body[found.begin : end], found, patient)
-    with memoryview(found.body) as body, body[slice(*(found.pixels or (0, 0)))] as written:
-        _same(written, pixels)
+    _search(found.body[found.begin : found.end], found, patient)
+    begin, end = found.pixels or (0, 0)
+    with memoryview(found.body) as body, body[begin:end] as written:
+        if not (isinstance(found.body, bytes) and end - begin == len(pixels) and found.body.startswith(pixels, begin)):
+            _same(written, pixels)
         if written[:4] == _ITEM or _may_hold_text(written):  # compressed bytes may be anything
             _search_bulk(written, patient.identifiers)
 
@@ -85,28 +86,40 @@ def _same(written: memoryview, pixels: memoryview) -> None:
 
 
 def _values(found: Found, patient: Patient) -> None:
-    encodings = encodings_of(_first(found, _CHARSET))
+    encodings = encodings_of(_charset(found))
     verified = patient.verified.setdefault((found.implicit, found.order, encodings), set())
     creators: dict[tuple[int, int, int], str] = {}
-    odd = 0 if found.order == "little" else 1
-    for (begin, end), raw in zip(found.tops, found.raws, strict=True):
-        if raw in verified:  # equal bytes were found clean in another file of this patient
-            continue
-        own = encodings
-        for leaf in leaves(found, begin, end):
-            if leaf.tag == _CHARSET:
-                own = encodings_of(leaf.value.decode("ascii", "replace").strip(" \0"), encodings)
-            _check(leaf, own, patient, creators)
-        if not raw[odd] & 1:  # private ones hang on their creator
-            verified.add(raw)
+    for stretch in found.stretches:
+        if stretch.private:  # private ones hang on their creator
+            _check_all(found, stretch.raw, encodings, patient, creators)
+            creators = {key: name for key, name in creators.items() if key[0] == 0}  # places count from the stretch
+        elif stretch.raw not in verified:  # equal bytes were found clean in another file of this patient
+            for _, raw in stretch.elements():
+                if raw not in verified:
+                    _check_all(found, raw, encodings, patient, {})
+                    verified.add(raw)
+            verified.add(stretch.raw)
 
 
-def _first(found: Found, tag: int) -> str:
-    for begin, end in found.tops[:4]:
-        for leaf in leaves(found, begin, end):
-            if leaf.tag == tag and leaf.place == 0:
-                return leaf.value.decode("ascii", "replace").strip(" \0")
-            break
+def _check_all(
+    found: Found,
+    raw: bytes,
+    encodings: tuple[str, ...],
+    patient: Patient,
+    creators: dict[tuple[int, int, int], str],
+) -> None:
+    own = encodings
+    for leaf in leaves(found, raw):
+        if leaf.tag == _CHARSET:
+            own = encodings_of(leaf.value.decode("ascii", "replace").strip(" \0"), encodings)
+        _check(leaf, own, patient, creators)
+
+
+def _charset(found: Found) -> str:
+    """Specific Character Set of the outermost level."""
+    for leaf in leaves(found):
+        if leaf.place == 0 and leaf.tag >= _CHARSET:
+            return leaf.value.decode("ascii", "replace").strip(" \0") if leaf.tag == _CHARSET else ""
     return ""
 
 
@@ -172,16 +185,15 @@ def _search(head: bytes, found: Found, patient: Patient) -> None:
         return
     harmless: list[bytes] = [METHOD.encode().lower()]
     binary: list[bytes] = []
-    for begin, end in found.tops:
-        for leaf in leaves(found, begin, end):
-            value = leaf.value.lower()
-            if leaf.vr in _COINCIDENCE or leaf.tag in _STATED:
-                harmless.append(value)
-            elif leaf.vr in _BINARY:
-                binary.append(value)
-            else:
-                terms = ((term, term.strip(b" \0").decode("latin-1")) for term in value.split(b"\\"))
-                harmless += [term for term, text in terms if _is_of_standard(leaf.tag, leaf.vr, text)]
+    for leaf in leaves(found):
+        value = leaf.value.lower()
+        if leaf.vr in _COINCIDENCE or leaf.tag in _STATED:
+            harmless.append(value)
+        elif leaf.vr in _BINARY:
+            binary.append(value)
+        else:
+            terms = ((term, term.strip(b" \0").decode("latin-1")) for term in value.split(b"\\"))
+            harmless += [term for term, text in terms if _is_of_standard(leaf.tag, leaf.vr, text)]
     for needle, count in hits.items():
         bounded = patient.identifiers.bounded(needle)
         places = harmless if len(needle) >= CHANCE else harmless + binary
@@ -209,7 +221,7 @@ def _may_hold_text(pixels: memoryview) -> bool:
 
 def _has_pairs(pairs: np.ndarray) -> bool:
     """Whether two aligned pairs of letters or digits stand side by side: six in a row hold them."""
-    if not ((pairs - np.uint16(0x3000)) < 0x5000).any():
+    if not len(pairs) or pairs.max() < 0x3030 or not ((pairs - np.uint16(0x3000)) < 0x5000).any():
         return False
     plain = ((pairs & 0x8080) == 0) & (pairs >= 0x3030) & ((pairs & 0xFF) >= 0x30)
     return bool((plain[1:] & plain[:-1]).any())

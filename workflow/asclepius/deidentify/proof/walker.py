@@ -5,9 +5,10 @@ the writer's files must follow the standard.
 """
 
 import zlib
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import cache
+from itertools import accumulate, groupby
 from mmap import mmap
 
 from pydicom.datadict import dictionary_VR
@@ -20,6 +21,7 @@ _NO_LENGTH = b"\xff\xff\xff\xff"
 _SYNTAXES = {"1.2.840.10008.1.2": (True, "little"), "1.2.840.10008.1.2.2": (False, "big")}
 _DEFLATED = "1.2.840.10008.1.2.1.99"
 _META = frozenset({0x00020000, 0x00020001, 0x00020002, 0x00020003, 0x00020010, 0x00020012, 0x00020013})
+_MOST = 48  # stretches of a file that are quicker to compare than its elements
 _PIXELS = (0x7FE00008, 0x7FE00009, 0x7FE00010)
 
 Buffer = bytes | mmap
@@ -44,24 +46,49 @@ class Leaf:
     place: int
 
 
+@dataclass(frozen=True, eq=False)
+class Stretch:
+    """Neighbouring elements of the outermost level, all private or none.
+
+    Args:
+        raw: their bytes.
+        tags: of each, ascending.
+        ends: where each ends in `raw`.
+    """
+
+    raw: bytes
+    tags: tuple[int, ...]
+    ends: tuple[int, ...]
+
+    @property
+    def private(self) -> bool:
+        return bool(self.tags[0] >> 16 & 1)
+
+    def elements(self) -> Iterator[tuple[int, bytes]]:
+        """Tag and bytes of each."""
+        begin = 0
+        for tag, end in zip(self.tags, self.ends, strict=True):
+            yield tag, self.raw[begin:end]
+            begin = end
+
+
 @dataclass(frozen=True)
 class Found:
     """A file's parts.
 
     Args:
         body: holds the data set, inflated if need be.
-        begin: of the data set in it.
-        tops: begin and end of each element of the outermost level before the pixels.
-        raws: their bytes.
+        begin, end: of the data set in it, up to the element with the pixels.
+        stretches: what lies between them.
         pixels: begin and end of their value in `body`, without the closing delimiter; None without pixels.
     """
 
     body: Buffer
     begin: int
+    end: int
     implicit: bool
     order: str
-    tops: list[tuple[int, int]]
-    raws: list[bytes]
+    stretches: list[Stretch]
     pixels: tuple[int, int] | None
 
 
@@ -69,7 +96,7 @@ def open_file(data: Buffer, other: Found | None = None) -> Found:
     """Read a file's outermost level.
 
     Args:
-        other: a file read before; elements with the same bytes at the same turn need not be taken apart again.
+        other: a file read before; elements with the same bytes need not be taken apart again.
 
     Raises:
         Unlawful: anything is out of place, the preamble holds something, or bytes are left over.
@@ -93,49 +120,78 @@ def open_file(data: Buffer, other: Found | None = None) -> Found:
         body, at = stream.decompress(data[at:]), 0
         if not stream.eof or stream.unused_data.strip(b"\0"):
             raise Unlawful("bytes behind the deflated data set")
-    same = other.raws if other is not None and (other.implicit, other.order) == (implicit, order) else []
-    tops, raws, pixels = _tops(body, at, implicit, order, same)
-    return Found(body, at, implicit, order, tops, raws, pixels)
+    same = other.stretches if other is not None and (other.implicit, other.order) == (implicit, order) else []
+    stretches, end, pixels = _outermost(body, at, implicit, order, same)
+    return Found(body, at, end, implicit, order, stretches, pixels)
 
 
-def _tops(
-    body: Buffer, at: int, implicit: bool, order: str, same: list[bytes]
-) -> tuple[list[tuple[int, int]], list[bytes], tuple[int, int] | None]:
-    """Begin and end of each element of the outermost level, its bytes, and begin and end of the pixels' value."""
-    tops, raws, before, size = [], [], -1, len(body)
-    expected = iter(same)
-    known = next(expected, None)
-    while at < size:
-        if known is not None and body[at : at + len(known)] == known:
-            after, raw = at + len(known), known
-            known = next(expected, None)
+def _outermost(
+    body: Buffer, at: int, implicit: bool, order: str, same: list[Stretch]
+) -> tuple[list[Stretch], int, tuple[int, int] | None]:
+    """The elements before the pixels, where they end, and begin and end of the pixels' value."""
+    found: list[Stretch] = []
+    before = -1
+    for known in _few(same):
+        after = at + len(known.raw)
+        if body[at:after] != known.raw:
+            elements, after, pixels = _elements(body, at, implicit, order, known.tags[-1], before)
+            if elements:
+                known_elements = dict(known.elements())
+                found += _divided(elements, lambda tag, raw, known=known_elements: known.get(tag) == raw)
+                before = elements[-1][0]
+            if pixels is not None:
+                return found, after, pixels
+        elif known.tags[0] <= before:
+            raise Unlawful("elements are out of order")
         else:
-            if size - at < 8:
-                raise Unlawful("bytes behind the last element")
-            tag, _, first, last, after = _element(body, at, size, implicit, order)
-            if tag in _PIXELS:
-                if after != size or tag <= before:
-                    raise Unlawful("bytes behind the pixels")
-                return tops, raws, (first, last)
-            raw = body[at:after]
-            while known is not None and _tag(known, order) <= tag:
-                known = next(expected, None)
-        tag = _tag(raw, order)
+            found.append(known)
+            before = known.tags[-1]
+        at = after
+    elements, after, pixels = _elements(body, at, implicit, order, 0xFFFFFFFF, before)
+    return [*found, *_divided(elements, lambda *_: True)], after, pixels
+
+
+def _elements(
+    body: Buffer, at: int, implicit: bool, order: str, last: int, before: int
+) -> tuple[list[tuple[int, bytes]], int, tuple[int, int] | None]:
+    """Tag and bytes of elements up to a tag or the pixels, where they end, and where the pixels' value lies."""
+    elements, size = [], len(body)
+    while at < size:
+        if size - at < 8:
+            raise Unlawful("bytes behind the last element")
+        if int.from_bytes(body[at : at + 2], order) << 16 | int.from_bytes(body[at + 2 : at + 4], order) > last:
+            break
+        tag, _, first, end, after = _element(body, at, size, implicit, order)
+        if tag in _PIXELS:
+            if after != size or tag <= before:
+                raise Unlawful("bytes behind the pixels")
+            return elements, at, (first, end)
         if tag <= before:
             raise Unlawful("elements are out of order")
-        tops.append((at, after))
-        raws.append(raw)
+        elements.append((tag, bytes(body[at:after])))
         at, before = after, tag
-    return tops, raws, None
+    return elements, at, None
 
 
-def _tag(raw: bytes, order: str) -> int:
-    return int.from_bytes(raw[:2], order) << 16 | int.from_bytes(raw[2:4], order)
+def _divided(elements: list[tuple[int, bytes]], same: Callable[[int, bytes], bool]) -> Iterator[Stretch]:
+    """Stretches of elements that are alike: private or not, the same as in another file or not."""
+    for _, group in groupby(elements, key=lambda one: (one[0] >> 16 & 1, same(*one))):
+        tags, raws = zip(*group, strict=True)
+        yield Stretch(b"".join(raws), tags, tuple(accumulate(map(len, raws))))
 
 
-def leaves(found: Found, begin: int, end: int) -> Iterator[Leaf]:
-    """The values of an element of the outermost level and of all items below it."""
-    return _leaves(found.body, begin, end, found.implicit, found.order, 0)
+def _few(stretches: list[Stretch]) -> list[Stretch]:
+    """The same elements in stretches as long as can be, if there are too many to be quick."""
+    if len(stretches) <= _MOST:
+        return stretches
+    return list(_divided([one for stretch in stretches for one in stretch.elements()], lambda *_: True))
+
+
+def leaves(found: Found, raw: bytes | None = None) -> Iterator[Leaf]:
+    """The values of all elements before the pixels, or of those in `raw`, and of all items below them."""
+    if raw is None:
+        return _leaves(found.body, found.begin, found.end, found.implicit, found.order, 0)
+    return _leaves(raw, 0, len(raw), found.implicit, found.order, 0)
 
 
 def _leaves(body: Buffer, at: int, end: int, implicit: bool, order: str, place: int) -> Iterator[Leaf]:
