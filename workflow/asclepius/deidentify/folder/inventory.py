@@ -4,9 +4,11 @@ import os
 import re
 import sqlite3
 import zipfile
+from collections import deque
 from collections.abc import Iterator
+from concurrent.futures import Executor, Future
 from dataclasses import dataclass
-from itertools import groupby
+from itertools import groupby, islice
 from pathlib import Path
 from typing import Literal
 
@@ -16,6 +18,7 @@ from asclepius.errors import Rejected
 
 Kind = Literal["dicom", "nifti", "pair", "picture", "json", "table", "numbers", "other"]
 _HEAD = 1 << 16
+_BATCH, _AHEAD = 256, 8  # files that a process looks at before it answers, and batches under way
 _LARGEST_MEMBER = 2 << 30  # bytes of one file in an archive
 _SUBJECT = re.compile(r"(?:^|/)sub-([A-Za-z0-9]+)(?:[/_]|$)")
 _PICTURES = (".png", ".jpg", ".jpeg", ".tif", ".tiff", ".bmp", ".gif", ".webp", ".svs", ".ndpi", ".jp2", ".pgm", ".ppm")
@@ -72,11 +75,15 @@ class Inventory:
     def __exit__(self, *error: object) -> None:
         self._database.close()
 
-    def take(self) -> Iterator[int]:
-        """Look at every file; yields how many were seen so far."""
+    def take(self, pool: Executor | None = None) -> Iterator[int]:
+        """Look at every file; yields how many were seen so far.
+
+        Args:
+            pool: processes that look; without them this one does.
+        """
         seen = 0
-        for path in _walk(self.source):
-            rows = [(entry.patient, entry.path, entry.member, entry.kind) for entry in self._entries(path)]
+        for entries in _looked_at(self.source, pool):
+            rows = [(entry.patient, entry.path, entry.member, entry.kind) for entry in entries]
             self._database.executemany("insert into files values (?, ?, ?, ?)", rows)
             seen += len(rows)
             yield seen
@@ -90,25 +97,6 @@ class Inventory:
         rows = self._database.execute("select patient, path, member, kind from files order by patient, path, member")
         for patient, group in groupby(rows, key=lambda row: row[0]):
             yield patient, [Entry(path, member, kind, patient) for patient, path, member, kind in group]
-
-    def _entries(self, path: str) -> list[Entry]:
-        full = f"{self.source}/{path}"
-        try:
-            with open(full, "rb", buffering=0) as file:
-                head = file.read(_HEAD)
-        except OSError:
-            return [Entry(path, "", "other", _by_place(path))]
-        if head[:4] == b"PK\3\4":
-            try:
-                with zipfile.ZipFile(full) as archive:
-                    return [
-                        _entry(path, info.filename, _member_head(archive, info))
-                        for info in archive.infolist()
-                        if not info.is_dir()
-                    ]
-            except (zipfile.BadZipFile, OSError, RuntimeError, NotImplementedError, ValueError):
-                return [Entry(path, "", "other", _by_place(path))]
-        return [_entry(path, "", head)]
 
 
 def content(source: Path, entry: Entry) -> bytes:
@@ -124,6 +112,45 @@ def content(source: Path, entry: Entry) -> bytes:
             return archive.read(entry.member)
     except (zipfile.BadZipFile, OSError, RuntimeError, NotImplementedError, KeyError, ValueError):
         raise Rejected("unreadable", "the zip archive is damaged or encrypted; unpack it first") from None
+
+
+def _looked_at(source: Path, pool: Executor | None) -> Iterator[list[Entry]]:
+    """What lies below a folder, a batch of files after the other, in the order of their names."""
+    paths = _walk(source)
+    waiting: deque[Future[list[Entry]]] = deque()
+    while batch := list(islice(paths, _BATCH)):
+        if pool is None:
+            yield _entries(source, batch)
+            continue
+        waiting.append(pool.submit(_entries, source, batch))
+        if len(waiting) > _AHEAD:
+            yield waiting.popleft().result()
+    for future in waiting:
+        yield future.result()
+
+
+def _entries(source: Path, paths: list[str]) -> list[Entry]:
+    return [entry for path in paths for entry in _entries_of(source, path)]
+
+
+def _entries_of(source: Path, path: str) -> list[Entry]:
+    full = f"{source}/{path}"
+    try:
+        with open(full, "rb", buffering=0) as file:
+            head = file.read(_HEAD)
+    except OSError:
+        return [Entry(path, "", "other", _by_place(path))]
+    if head[:4] == b"PK\3\4":
+        try:
+            with zipfile.ZipFile(full) as archive:
+                return [
+                    _entry(path, info.filename, _member_head(archive, info))
+                    for info in archive.infolist()
+                    if not info.is_dir()
+                ]
+        except (zipfile.BadZipFile, OSError, RuntimeError, NotImplementedError, ValueError):
+            return [Entry(path, "", "other", _by_place(path))]
+    return [_entry(path, "", head)]
 
 
 def _member_head(archive: zipfile.ZipFile, info: zipfile.ZipInfo) -> bytes:

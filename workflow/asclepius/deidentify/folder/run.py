@@ -75,16 +75,23 @@ def deidentify_folder(
     database = restricted / f".inventory-{os.getpid()}.sqlite"
     summary = Summary()
     try:
-        with Inventory(source, database) as inventory, _quarantine(restricted / "quarantine.csv") as left_out:
-            for seen in inventory.take():
+        with (
+            Inventory(source, database) as inventory,
+            _quarantine(restricted / "quarantine.csv") as left_out,
+            _processes(jobs, (source, out, settings, key)) as pool,
+        ):
+            for seen in inventory.take(pool):
                 progress("looking", seen, 0)
             total, done = len(inventory), 0
-            for outcome, files in _outcomes(inventory, (source, out, settings, key), jobs):
+            cleaned = _together(inventory, pool, jobs) if pool else _alone(inventory, load(source, out, settings, key))
+            for outcome, files in cleaned:
                 done += files
                 _add(summary, outcome, left_out)
                 if way_back is not None:
                     way_back.append(outcome.rows)
                 progress("cleaning", done, total)
+    except BrokenProcessPool:
+        raise StudyError("a process was killed, perhaps for want of memory; run again with fewer --jobs") from None
     except OSError as error:
         raise StudyError(f"{error.filename or out}: {error.strerror}; nothing half-written was left there") from None
     finally:
@@ -107,24 +114,30 @@ def _check(source: Path, out: Path, restricted: Path, key: Path) -> None:
             raise StudyError(f"{inner} lies in {outer}: {why}; name another place")
 
 
-def _outcomes(inventory: Inventory, arguments: tuple, jobs: int) -> Iterator[tuple[Outcome, int]]:
+@contextmanager
+def _processes(jobs: int, arguments: tuple) -> Iterator[ProcessPoolExecutor | None]:
+    """Processes with a cleaner each; None if this one is to do all."""
     if jobs <= 1:
-        cleaner = load(*arguments)
-        for patient, entries in inventory.patients():
-            yield cleaner.patient(patient, entries), len(entries)
+        yield None
         return
     # Forked: nothing runs in threads yet, and a spawned process would import everything anew.
     with ProcessPoolExecutor(jobs, get_context("fork"), _start, arguments) as pool:
-        waiting: dict[Future[Outcome], int] = {}
-        try:
-            for patient, entries in inventory.patients():
-                waiting[pool.submit(_work, patient, entries)] = len(entries)
-                if len(waiting) > 2 * jobs:
-                    yield from _finished(waiting)
-            while waiting:
-                yield from _finished(waiting)
-        except BrokenProcessPool:
-            raise StudyError("a process was killed, perhaps for want of memory; run again with fewer --jobs") from None
+        yield pool
+
+
+def _alone(inventory: Inventory, cleaner: FolderCleaner) -> Iterator[tuple[Outcome, int]]:
+    for patient, entries in inventory.patients():
+        yield cleaner.patient(patient, entries), len(entries)
+
+
+def _together(inventory: Inventory, pool: ProcessPoolExecutor, jobs: int) -> Iterator[tuple[Outcome, int]]:
+    waiting: dict[Future[Outcome], int] = {}
+    for patient, entries in inventory.patients():
+        waiting[pool.submit(_work, patient, entries)] = len(entries)
+        if len(waiting) > 2 * jobs:
+            yield from _finished(waiting)
+    while waiting:
+        yield from _finished(waiting)
 
 
 def _finished(waiting: dict[Future[Outcome], int]) -> Iterator[tuple[Outcome, int]]:
