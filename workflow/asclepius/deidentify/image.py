@@ -1,7 +1,6 @@
 """One image: its files read, cleaned, proven and put where released files go."""
 
 import json
-import traceback
 from collections import Counter
 from contextlib import suppress
 from dataclasses import dataclass
@@ -11,14 +10,10 @@ from typing import Any
 
 from asclepius.deidentify import buffers, nifti, scans
 from asclepius.deidentify.buffers import Buffer
-from asclepius.deidentify.dicom import burned_in, reading
-from asclepius.deidentify.dicom.defacing import Faces
-from asclepius.deidentify.dicom.harvest import learn
-from asclepius.deidentify.dicom.rewriting import rewrite
+from asclepius.deidentify.dicom.clean import DicomCleaner, learn_from
 from asclepius.deidentify.patient import Change, Patient
 from asclepius.deidentify.pictures import kinds
-from asclepius.deidentify.proof.dicom import prove_and_reread
-from asclepius.deidentify.release import Release
+from asclepius.deidentify.release import Release, all_or_none
 from asclepius.deidentify.settings import DeidentifySettings
 from asclepius.errors import Rejected
 
@@ -49,8 +44,8 @@ class Cleaner:
     def __init__(self, settings: DeidentifySettings, release: Release):
         self._settings = settings
         self._release = release
-        self._faces: Faces | None = None  # of the patient at hand
-        self._last: reading.Source | None = None  # the file before
+        self._dicom_files = DicomCleaner(settings)
+        self._told: set[str] = set()
         self.late = False  # a file told something new after others of the same patient had been released
 
     def image(self, row: dict[str, Any], token: str, patient: Patient) -> Image:
@@ -63,20 +58,8 @@ class Cleaner:
         Raises:
             Rejected: the first file that cannot be released says why.
         """
-        mark = self._release.mark()
-        try:
+        with all_or_none(self._release, self._told):
             return self._image(row, token, patient)
-        except Rejected:
-            self._release.rollback(mark)
-            raise
-        except (OSError, ImportError, MemoryError):  # a full disk is no fault of the image
-            self._release.rollback(mark)
-            raise
-        except Exception as error:
-            self._release.rollback(mark)
-            traceback.print_exc()
-            kind = type(error).__name__
-            raise Rejected("unreadable", f"its header is damaged in an unforeseen way ({kind}); see the log") from None
 
     def _image(self, row: dict[str, Any], token: str, patient: Patient) -> Image:
         members, audit, mask = [], {}, None
@@ -119,39 +102,24 @@ class Cleaner:
             return member, changes
 
     def _dicom(self, member: str, data: Buffer, fallback: str, patient: Patient, *, mask: bool) -> Counter[Change]:
-        source = self._last = reading.read(data, self._last)
+        started = bool(patient.harvested)
+        source, new = self._dicom_files.read(data, patient)
         if source.pixels is None:
             raise Rejected("not-an-image", "a DICOM object without pixels")
-        started = bool(patient.harvested)
-        self.late |= learn(source, patient) and started
-        # A mask is drawn, not photographed: often a secondary capture, never one with a name in its pixels.
-        new = None if mask else burned_in.clean(source, self._settings)
-        if self._faces is not None and not mask:
-            new = self._faces.clean(source, new)
-        written = rewrite(source, patient, fallback, new)
-        series = source.text(0x0020000E)
-        proof = partial(prove_and_reread, patient=patient, pixels=written.pixels, series=series)
+        self.late |= new and started
+        written, proof = self._dicom_files.clean(source, patient, fallback, drawn=mask)
         self._release.add(member, written.parts, proof)
         return written.audit
 
     def start(self, rows: list[dict[str, Any]], patient: Patient) -> None:
         """Learn what the first file of each image tells of the patient, and find the faces if they are to go."""
-        if len(rows) > 1:
-            for row in rows:
-                self._learn(row, patient)
-        self._faces = None
-        if "faces" in self._settings.active:
-            self._faces = Faces()
-            scans = [row for row in rows if row["format"] == "dicom"]
-            paths = [path_of(row["root"], name) for row in scans for name in json.loads(row["files"])]
-            self._faces.find([partial(reads, path) for path in paths])
-
-    def _learn(self, row: dict[str, Any], patient: Patient) -> None:
-        """Harvest the first file of an image before any file of the patient is released."""
-        if row["format"] == "dicom":
+        scans = [row for row in rows if row["format"] == "dicom"]
+        files = [[path_of(row["root"], name) for name in json.loads(row["files"])] for row in scans]
+        for paths in files if len(rows) > 1 else ():
             # A failure is met again, and reported, when the image's turn comes.
-            with suppress(Rejected, IndexError), reads(path_of(row["root"], json.loads(row["files"])[0])) as data:
-                learn(reading.read(data), patient)
+            with suppress(Rejected, IndexError), reads(paths[0]) as data:
+                learn_from(data, patient)
+        self._dicom_files.start(partial(reads, path) for paths in files for path in paths)
 
 
 def path_of(root: str, name: str) -> Path:

@@ -2,6 +2,7 @@
 
 import os
 import tempfile
+import traceback
 import zipfile
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import contextmanager
@@ -9,6 +10,7 @@ from pathlib import Path
 from typing import BinaryIO, Protocol
 
 from asclepius.deidentify.buffers import CHUNK, Buffer, chunks, read_back
+from asclepius.errors import Rejected
 from asclepius.tables import replacing
 
 LARGE = 64 << 20  # bytes; more is not held in memory
@@ -30,6 +32,31 @@ class Release(Protocol):
     def mark(self) -> object: ...
 
     def rollback(self, mark: object) -> None: ...
+
+
+@contextmanager
+def all_or_none(release: Release, told: set[str]) -> Iterator[None]:
+    """What the block adds stays only if the block ends well.
+
+    Args:
+        told: kinds of unforeseen errors that the log has shown; a program's mistake can meet every file.
+
+    Raises:
+        Rejected: the block's own, or for an error that nobody foresaw.
+    """
+    mark = release.mark()
+    try:
+        yield
+    except (Rejected, OSError, ImportError, MemoryError):  # a full disk is no fault of the image
+        release.rollback(mark)
+        raise
+    except Exception as error:
+        release.rollback(mark)
+        kind = type(error).__name__
+        if kind not in told:
+            told.add(kind)
+            traceback.print_exc()
+        raise Rejected("unreadable", f"the file is damaged in an unforeseen way ({kind}); see the log") from None
 
 
 class Container:

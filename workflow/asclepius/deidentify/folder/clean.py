@@ -1,6 +1,5 @@
 """All files of one patient: cleaned, proven, and written under their new names."""
 
-import traceback
 from collections import Counter
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
@@ -12,19 +11,15 @@ from asclepius import keys
 from asclepius.deidentify import nifti, scans, sidecars
 from asclepius.deidentify.buffers import Buffer
 from asclepius.deidentify.crosswalk import Row
-from asclepius.deidentify.dicom import burned_in, reading
-from asclepius.deidentify.dicom.defacing import Faces
-from asclepius.deidentify.dicom.harvest import learn
-from asclepius.deidentify.dicom.rewriting import rewrite
+from asclepius.deidentify.dicom.clean import DicomCleaner, learn_from
 from asclepius.deidentify.folder.inventory import COMMON, Entry, content
 from asclepius.deidentify.folder.names import Names
 from asclepius.deidentify.image import reads
 from asclepius.deidentify.patient import Change, Patient
 from asclepius.deidentify.pictures import kinds
 from asclepius.deidentify.profile.decide import Policy
-from asclepius.deidentify.proof.dicom import prove_and_reread
 from asclepius.deidentify.pseudonyms import Pseudonyms
-from asclepius.deidentify.release import Tree
+from asclepius.deidentify.release import Tree, all_or_none
 from asclepius.deidentify.settings import DeidentifySettings
 from asclepius.errors import Rejected
 
@@ -66,9 +61,8 @@ class FolderCleaner:
         self._characteristics = "patient_characteristics" in self._policy.options
         self._names = Names(master)
         self._tree = Tree(out)
-        self._faces: Faces | None = None  # of the patient at hand
+        self._dicom_files = DicomCleaner(settings)
         self._told: set[str] = set()
-        self._last: reading.Source | None = None  # the file before
 
     def patient(self, original: str, entries: list[Entry]) -> Outcome:
         """Release what can be released of one patient.
@@ -79,10 +73,7 @@ class FolderCleaner:
         patient = Patient.of(original, self._pseudonyms, self._policy, tuple(self._settings.words))
         for entry in _first_of_each_folder(entries):
             self._learn(entry, patient)
-        self._faces = None
-        if "faces" in self._settings.active:
-            self._faces = Faces()
-            self._faces.find(partial(self._bytes, entry) for entry in entries if entry.kind == "dicom")
+        self._dicom_files.start(partial(self._bytes, entry) for entry in entries if entry.kind == "dicom")
         outcome, late = self._pass(patient, entries)
         if late:  # a later file told what an earlier one might hold: all are read before any is written anew
             for entry in entries:
@@ -116,22 +107,10 @@ class FolderCleaner:
         self, entry: Entry, entries: list[Entry], patient: Patient, taken: set[str]
     ) -> tuple[str | None, Counter[Change]]:
         """The new name of a released file; None for the second of a pair, which goes with the first."""
-        mark = self._tree.mark()
-        try:
-            with self._bytes(entry) as data:
-                if entry.kind == "dicom":
-                    return self._dicom(data, entry, patient, taken)
-                return self._other(bytes(data), entry, entries, patient, taken)
-        except (Rejected, OSError, ImportError, MemoryError):
-            self._tree.rollback(mark)
-            raise
-        except Exception as error:
-            self._tree.rollback(mark)
-            kind = type(error).__name__
-            if kind not in self._told:  # a program's mistake can meet every file
-                self._told.add(kind)
-                traceback.print_exc()
-            raise Rejected("unreadable", f"the file is damaged in an unforeseen way ({kind}); see the log") from None
+        with all_or_none(self._tree, self._told), self._bytes(entry) as data:
+            if entry.kind == "dicom":
+                return self._dicom(data, entry, patient, taken)
+            return self._other(bytes(data), entry, entries, patient, taken)
 
     @contextmanager
     def _bytes(self, entry: Entry) -> Iterator[Buffer]:
@@ -145,18 +124,12 @@ class FolderCleaner:
         if entry.kind == "dicom":
             # A failure is met again, and reported, when the file's turn comes.
             with suppress(Rejected), self._bytes(entry) as data:
-                learn(reading.read(data), patient)
+                learn_from(data, patient)
 
     def _dicom(self, data: Buffer, entry: Entry, patient: Patient, taken: set[str]) -> tuple[str, Counter[Change]]:
-        source = self._last = reading.read(data, self._last)
-        learn(source, patient)
-        new = burned_in.clean(source, self._settings) if source.pixels is not None else None
-        if self._faces is not None:
-            new = self._faces.clean(source, new)
-        written = rewrite(source, patient, entry.name, new)
+        source, _ = self._dicom_files.read(data, patient)
+        written, proof = self._dicom_files.clean(source, patient, entry.name)
         name = _free(self._names.dicom(source, entry, patient), ".dcm", taken)
-        series = source.text(0x0020000E)
-        proof = partial(prove_and_reread, patient=patient, pixels=written.pixels, series=series)
         self._tree.add(name, written.parts, proof)
         return name, written.audit
 
