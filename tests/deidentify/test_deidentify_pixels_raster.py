@@ -11,7 +11,7 @@ from pydicom import Dataset, dcmread
 from pydicom.data import get_testdata_file
 from pydicom.dataset import FileMetaDataset
 from pydicom.pixels import pixel_array
-from pydicom.uid import ExplicitVRBigEndian, ExplicitVRLittleEndian
+from pydicom.uid import ExplicitVRBigEndian, ExplicitVRLittleEndian, RLELossless
 
 from asclepius.deidentify.pixels.raster import Raster, Written
 from asclepius.errors import Rejected
@@ -97,6 +97,17 @@ def test_only_the_asked_pixels_change(name):
     assert np.array_equal(after[~mask], before[~mask])
     assert all(len(np.unique(after[..., sample][mask])) == 1 for sample in range(after.shape[3]))
     assert np.array_equal(after, raster.array), "what is read after filling differs from what is written"
+
+
+def test_full_chroma_is_written_by_planes():
+    """PS3.3 C.8.5.6.1.16: YBR_FULL of ultrasound has Planar Configuration 1; PS3.5 8.2.4 forbids that in JPEG 2000."""
+    dataset = pydicom_file("examples_ybr_color.dcm")
+    raster = Raster.read(dataset)
+    raster.fill(mask_of(raster.shape[:3]))
+    after = replaced(dataset, raster.written())
+    assert after.PhotometricInterpretation == "YBR_FULL"
+    assert after.PlanarConfiguration == 1
+    assert after.file_meta.TransferSyntaxUID == RLELossless
 
 
 @pytest.mark.parametrize("name", NATIVE)

@@ -28,6 +28,8 @@ class Coded:
 def encode(frames: Callable[[], Iterator[np.ndarray]], layout: Layout) -> Coded:
     """Frames in JPEG 2000 lossless; RLE where that does not fit; uncompressed, little endian, where neither does.
 
+    YBR_FULL goes to RLE with Planar Configuration 1: ultrasound allows no other form of it (PS3.3 C.8.5.6.1.16).
+
     Args:
         frames: gives the cells of each frame, (y, x, sample), as often as it is called.
         layout: of those cells.
@@ -35,7 +37,8 @@ def encode(frames: Callable[[], Iterator[np.ndarray]], layout: Layout) -> Coded:
     Raises:
         Rejected: the frames cannot be decoded.
     """
-    for syntax in (JPEG2000Lossless, RLELossless):
+    full_chroma = layout.photometric == "YBR_FULL"
+    for syntax in (RLELossless,) if full_chroma else (JPEG2000Lossless, RLELossless):
         # The reversible colour transform halves the size of colour pictures.
         rct = syntax == JPEG2000Lossless and layout.photometric == "RGB"
         coded = replace(layout, photometric="YBR_RCT") if rct else layout
@@ -46,7 +49,7 @@ def encode(frames: Callable[[], Iterator[np.ndarray]], layout: Layout) -> Coded:
         except Exception:  # encoders refuse what they do not hold in many ways
             continue
         offsets = sum(map(len, streams)) + 8 * len(streams) < _LONGEST_WITH_OFFSETS
-        return Coded(encapsulate(streams, has_bot=offsets), True, str(syntax), coded.photometric)
+        return Coded(encapsulate(streams, has_bot=offsets), True, str(syntax), coded.photometric, int(full_chroma))
     little = layout.kind.newbyteorder("<")
     value = b"".join(cells.astype(little, copy=False).tobytes() for cells in frames())
     return Coded(value + (len(value) % 2) * b"\0", False, str(ExplicitVRLittleEndian), layout.photometric)
