@@ -2,6 +2,7 @@
 
 import struct
 
+import numpy as np
 from hard_bytes import element, elements, item, joined, nested, sequence, text
 from hard_cases import Draft, case
 from pydicom.dataset import Dataset
@@ -44,6 +45,7 @@ def implicit(d):
 def big_endian(d):
     one = d.ct()
     one.RequestAttributesSequence = Sequence([_history(d)])
+    one.PixelData = np.frombuffer(one.PixelData, "<u2").astype(">u2").tobytes()
     d.file(one, syntax=ExplicitVRBigEndian)
 
 

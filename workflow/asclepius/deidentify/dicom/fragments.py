@@ -1,4 +1,4 @@
-"""Comments inside compressed pixels: overwritten in place, so that offsets and the coded picture stay as they are.
+"""Compressed pixels: comments overwritten in place, so that offsets and the coded picture stay as they are.
 
 JPEG (ITU-T T.81 B.2.4), JPEG-LS (T.87) and JPEG 2000 (T.800 A.9) allow free text before the picture.
 """
@@ -29,7 +29,7 @@ def without_comments(value: memoryview, syntax: str, audit: Counter[tuple[str, s
     """
     if not syntax.startswith(_JPEG):
         return value
-    places = [place for begin, end in _items(value) for place in _comments(value, begin, end)]
+    places = [place for begin, end in items(value) for place in _comments(value, begin, end)]
     if not places:
         return value
     if len(value) > _LARGEST:
@@ -41,7 +41,8 @@ def without_comments(value: memoryview, syntax: str, audit: Counter[tuple[str, s
     return memoryview(bytes(changed))
 
 
-def _items(value: memoryview) -> Iterator[tuple[int, int]]:
+def items(value: memoryview) -> Iterator[tuple[int, int]]:
+    """Begin and end of each item's value, the offset table's included (PS3.5 A.4)."""
     at = 0
     while at + 8 <= len(value):
         end = at + 8 + int.from_bytes(value[at + 4 : at + 8], "little")

@@ -22,7 +22,7 @@ class NewPixels:
         remarks: what the audit says of it.
     """
 
-    value: bytes
+    value: bytes | memoryview
     encapsulated: bool
     syntax: str
     attributes: dict[int, tuple[str, bytes]]
@@ -40,7 +40,7 @@ class NewPixels:
     def into(self, dataset: Dataset) -> None:
         """Make a data set hold these pixels, for what is to be taken from them next."""
         dataset.file_meta.TransferSyntaxUID = UID(self.syntax)
-        dataset.PixelData = self.value
+        dataset.PixelData = bytes(self.value)
         dataset["PixelData"].is_undefined_length = self.encapsulated
         for tag, (vr, value) in self.attributes.items():
             dataset.add_new(tag, vr, int.from_bytes(value, "little") if vr == "US" else value.decode("ascii"))

@@ -62,14 +62,16 @@ def register(volume: sitk.Image, modality: str, known: Template) -> Registered:
 def _register(clean: sitk.Image, known: Template) -> Registered:
     coarse, middle, fine = (shrunk(clean, step) for step in (COARSE, MIDDLE, FINE))
 
-    def settled(start: sitk.Euler3DTransform) -> tuple[float, sitk.AffineTransform]:
-        rigid = _refined(coarse, start, known, 4.0, 80)
-        end = _refined(middle, _as_affine(rigid), known, 3.0, 80)
+    def settled(start: sitk.Euler3DTransform, rounds: int = 1) -> tuple[float, sitk.AffineTransform]:
+        end = _as_affine(_refined(coarse, start, known, 4.0, 80))
+        for _ in range(rounds):
+            end = _refined(middle, end, known, 3.0, 80)
         return score(middle, end, known)[0], end
 
     starts = [_centred(pose, known) for pose in candidates(shrunk(clean, STEP), known, STARTS)]
     ends = sorted((settled(start) for start in starts), key=lambda end: -end[0])
-    again = [settled(start) for start in _disturbed(ends[0][1])]
+    # Where little of the head is in view the way back is long: a second round, lest a stop on it count as elsewhere.
+    again = [settled(start, rounds=2) for start in _disturbed(ends[0][1])]
     top, best = max([ends[0], *again], key=lambda end: end[0])
     others = [value for value, end in ends if _distance(best, end) > SAME]
     support = sum(_distance(best, end) <= SAME for _, end in again)

@@ -6,6 +6,7 @@ import numpy as np
 from pydicom import Dataset
 from pydicom.pixels import apply_color_lut
 
+from asclepius.deidentify.pixels.unused import Cell
 from asclepius.errors import Rejected
 
 PIXEL_DATA, FLOAT, DOUBLE = 0x7FE00010, 0x7FE00008, 0x7FE00009
@@ -95,9 +96,8 @@ class Layout:
         return replace(self, photometric=photometric, planar=0)
 
     @property
-    def shift(self) -> int:
-        """Bits below the value."""
-        return self.high + 1 - self.stored
+    def cell(self) -> Cell:
+        return Cell(self.allocated, self.stored if self.tag == PIXEL_DATA else self.allocated, self.high, self.signed)
 
     @property
     def kind(self) -> np.dtype:
@@ -113,14 +113,7 @@ class Layout:
 
     def values(self, cells: np.ndarray) -> np.ndarray:
         """Stored values of cells: unused bits taken away, the sign extended."""
-        if self.tag != PIXEL_DATA or self.stored == self.allocated or self.allocated == 1:
-            return cells
-        above = self.allocated - self.high - 1
-        return (cells << above) >> (above + self.shift)
-
-    def unused(self) -> int:
-        """Mask of the bits that hold no value."""
-        return ((1 << self.allocated) - 1) & ~(((1 << self.stored) - 1) << self.shift)
+        return cells if self.cell.full else self.cell.values(cells)
 
     def black(self, dataset: Dataset, low: float, high: float) -> np.ndarray:
         """Stored value per sample of the darkest pixel.

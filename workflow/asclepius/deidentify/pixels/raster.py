@@ -122,23 +122,15 @@ class Raster:
         self._fills.append(Fill(mask.copy(), self._cell(value), frames))
 
     def clear_unused_bits(self) -> bool:
-        """Empty the bits that hold no value, where an overlay may be hidden (retired, PS3.5 8.1.2).
+        """Empty the bits that hold no value if they tell something, see `Cell.tells`.
 
         Returns:
-            True if there was anything in them. The extension of the sign is nothing.
+            True if they do.
         """
-        layout = self.layout
-        if layout.tag != PIXEL_DATA or layout.stored == layout.allocated or layout.allocated == 1 or self._cleared:
-            return False
-        zero = extended = True
-        unused = np.array(layout.unused()).astype(layout.kind.str.replace("i", "u"))
-        for cells in self._cells():
-            unsigned = cells.view(unused.dtype)
-            zero &= not (unsigned & unused).any()
-            extended &= layout.signed and bool((self._proper(cells) == cells).all())
-            if not zero and not extended:
-                self._cleared = True
-                return True
+        if not self.layout.cell.full and not self._cleared:
+            cell = replace(self.layout.cell, padding=padding_of(self._dataset))
+            self._cleared = cell.tells(self._cells)
+            return self._cleared
         return False
 
     def written(self) -> Written:
@@ -148,7 +140,7 @@ class Raster:
             Rejected: undecodable; the frames cannot be coded so that they read the same again.
         """
         if self._native is not None:
-            value = self._native.written(self._fills, self._proper if self._cleared else None)
+            value = self._native.written(self._fills, self.layout.cell.proper if self._cleared else None)
             return Written(value, False, str(self.syntax), tag=self.layout.tag)
         with _quiet():
             coded = encode(self._filled, self.layout)
@@ -174,11 +166,13 @@ class Raster:
             stored = layout.black(self._dataset, *(self._range or (0, 0)))
         else:
             stored = np.full(layout.samples, value).astype(layout.kind)
-        cell = stored << layout.shift if layout.shift else stored
-        if not layout.signed or layout.stored == layout.allocated or layout.tag != PIXEL_DATA:
+        if layout.cell.full:
+            return stored
+        cell = stored << layout.cell.shift
+        if not layout.signed:
             return cell
         # A blanked pixel extends its sign only where the image does.
-        unused = np.array(layout.unused()).astype(layout.kind.str.replace("i", "u"))
+        unused = np.array(layout.cell.unused).astype(layout.kind.str.replace("i", "u"))
         if any((cells.view(unused.dtype) & unused).any() for cells in self._cells()):
             return cell
         return (cell.view(unused.dtype) & ~unused).view(cell.dtype)
@@ -192,15 +186,10 @@ class Raster:
                 highs.append(finite.max())
         return (min(lows), max(highs)) if lows else (0, 0)
 
-    def _proper(self, cells: np.ndarray) -> np.ndarray:
-        """Cells with nothing but their value in them."""
-        values = self.layout.values(cells)
-        return values << self.layout.shift if self.layout.shift else values
-
     def _filled(self) -> Iterator[np.ndarray]:
         for number, cells in enumerate(self._cells()):
             if self._cleared:
-                cells = self._proper(cells)
+                cells = self.layout.cell.proper(cells)
             if self._fills:
                 cells = cells.copy()
                 for fill in self._fills:
@@ -249,6 +238,12 @@ class Raster:
         if layout.frames * layout.full.bits // 8 <= _CACHED:
             rest = [cells, *(cells for cells, _ in frames)]
             self._decoded = [cells.astype(layout.kind, copy=False) for cells in rest]
+
+
+def padding_of(dataset: Dataset) -> int | None:
+    """Pixel Padding Value (0028,0120)."""
+    value = dataset.get("PixelPaddingValue")
+    return value if isinstance(value, int) else None
 
 
 def _undecodable(syntax: UID, error: Exception) -> str:
