@@ -169,12 +169,15 @@ def rt_plan(d):
     one.ReviewerName = f"{d.plant(d.other(47), 'name', 'ReviewerName')}^Kai"
     beam, machine, ref = Dataset(), Dataset(), Dataset()
     beam.BeamNumber, beam.BeamName, beam.BeamDescription = 1, f"LAO {d.family}", f"for {d.patient}"
+    # PS3.15 E.1-1 keeps a machine's name with the option for devices; the institution's name must not stand in it.
     beam.TreatmentMachineName = d.plant(f"LINAC {d.other(52)[:9]}", "id", "TreatmentMachineName", presets=("strict",))
+    named = Dataset()
+    named.BeamNumber, named.BeamName, named.TreatmentMachineName = 2, "RAO", d.town
     machine.SetupTechniqueDescription = f"mask with name {d.family}"
     machine.PatientSetupNumber, machine.PatientPosition = 1, "HFS"
     ref.ReferencedSOPClassUID = uid.RTStructureSetStorage
     ref.ReferencedSOPInstanceUID = d.plant(d.uid("structures"), "uid", "ReferencedStructureSetSequence")
-    one.BeamSequence, one.PatientSetupSequence = Sequence([beam]), Sequence([machine])
+    one.BeamSequence, one.PatientSetupSequence = Sequence([beam, named]), Sequence([machine])
     one.ReferencedStructureSetSequence = Sequence([ref])
     d.file(one)
 

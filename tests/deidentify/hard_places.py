@@ -198,7 +198,7 @@ def code_meanings(d):
     local = Dataset()
     local.CodeValue = d.patient
     local.CodingSchemeDesignator = "99LOCAL"
-    local.CodeMeaning = d.plant(f"Ward {d.other(17)}", "address", "local code", presets=("strict",))
+    local.CodeMeaning = d.plant(f"Ward {d.other(17)}", "address", "local code")
     one.ReasonForRequestedProcedureCodeSequence = Sequence([local])
     one.InstitutionalDepartmentTypeCodeSequence = Sequence([local])
     d.file(one)
