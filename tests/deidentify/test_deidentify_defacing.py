@@ -1,8 +1,10 @@
 """Faces within a run: which files are looked at, that a doubt stops a file, and what the file says afterwards."""
 
+import gzip
 import io
 from types import MappingProxyType
 
+import nibabel
 import numpy as np
 import pydicom
 import pytest
@@ -24,7 +26,7 @@ from asclepius.errors import Rejected
 class Found:
     """Stands for a face in the left half of every slice."""
 
-    fill = -2000.0
+    fill, nothing = -2000.0, False
     quality = MappingProxyType({"ratio": 0.9})
 
     def on(self, grid):
@@ -118,6 +120,45 @@ def test_one_volume_serves_its_frame_of_reference_and_no_other(found):
     assert (blanked == pydicom.dcmread(io.BytesIO(small)).pixel_array.min()).all(), "its own darkest value"
     with pytest.raises(Rejected, match="too few slices"):
         faces.clean(read(elsewhere), None)
+
+
+def test_the_mask_lies_on_the_grid_of_the_released_series(found):
+    """Voxel by voxel what was blanked, where nibabel finds the slices to be; time points share their slice."""
+    slices = [scan(i) for i in (3, 1, 2, 9, 4, 5, 6, 7, 8, 10)]
+    again = pydicom.dcmread(io.BytesIO(scan(4)))
+    again.SOPInstanceUID = "1.2.3.4.5.77"
+    faces = Faces()
+    faces.find([opener(data) for data in [*slices, encoded(again)]])
+    image = nibabel.Nifti1Image.from_bytes(gzip.decompress(faces.mask(read(slices[0]))))
+    assert image.shape == (8, 8, 10)
+    assert nibabel.aff2axcodes(image.affine) == ("L", "P", "S")
+    for data in slices:
+        before = pydicom.dcmread(io.BytesIO(data))
+        after, _ = released(faces, data)
+        x, y, z = before.ImagePositionPatient
+        index = np.linalg.solve(image.affine, [-x, -y, z, 1])[:3]
+        assert np.allclose(index, index.round())
+        blanked = np.asarray(image.dataobj)[:, :, int(index[2].round())].T > 0
+        assert np.array_equal(blanked, after.pixel_array == -2000)
+
+
+def test_a_stripped_brain_keeps_its_pixels_but_a_head_beside_it_does_not(found, monkeypatch):
+    monkeypatch.setattr(Found, "nothing", True)
+    brain, head = [scan(i) for i in range(10)], encoded(_series(scan(1), "1.2.3.4.5.6.7.8"))
+    faces = Faces()
+    faces.find([opener(data) for data in [*brain, head]])
+    after, _ = released(faces, brain[0])
+    assert after.PixelData == pydicom.dcmread(io.BytesIO(brain[0])).PixelData
+    assert not np.asarray(nibabel.Nifti1Image.from_bytes(gzip.decompress(faces.mask(read(brain[0])))).dataobj).any()
+    after, _ = released(faces, head)
+    assert (after.pixel_array[:, :4] == after.pixel_array.min()).all()
+
+
+def test_there_is_no_mask_without_a_head(found):
+    slices = [scan(i, "CHEST") for i in range(10)]
+    faces = Faces()
+    faces.find([opener(data) for data in slices])
+    assert faces.mask(read(slices[0])) is None
 
 
 def _series(data, frame):

@@ -20,7 +20,7 @@ from asclepius.deidentify.faces import nifti, template
 from asclepius.deidentify.faces.deface import Defaced, deface, doubt, is_head
 from asclepius.deidentify.faces.register import Registered
 from asclepius.deidentify.faces.search import rotations
-from asclepius.deidentify.faces.series import planes, slice_masks, volume_of
+from asclepius.deidentify.faces.series import planes, series_mask, slice_masks, volume_of
 from asclepius.errors import Rejected, StudyError
 
 
@@ -113,7 +113,7 @@ def _given(fill: str):
         image = sitk.GetImageFromArray(mask)
         image.CopyInformation(volume)
         low, high = float(values.min()), float(values.max())
-        return Defaced(image, low if fill == "dark" else high, {"ratio": 1.0}, sitk.AffineTransform(3))
+        return Defaced(image, low if fill == "dark" else high, {"stripped": 0.0, "tissue": 1.0}, sitk.AffineTransform(3))
 
     return found
 
@@ -220,6 +220,24 @@ def test_masks_go_back_to_where_each_instance_lies():
             index = [int(np.clip(k, 0, n - 1)) for k, n in zip(index, known.face.GetSize(), strict=True)]
             assert mask[0, row, column] == known.face[index]
     assert any(mask.any() for mask in slice_masks(found, datasets))
+
+
+@pytest.mark.parametrize("tilt", [0, 20])
+def test_the_mask_of_a_series_is_that_of_its_slices(tilt):
+    shift = sitk.AffineTransform(3)
+    shift.SetTranslation([0.0, -60.0, -100.0])
+    found = Defaced(sitk.Image([1, 1, 1], sitk.sitkUInt8), 0.0, {}, shift)
+    datasets = _series(tilt, [4] * 9)
+    frames = [(plane, 64, 64) for dataset in datasets for plane in planes(dataset)]
+    mask, affine = series_mask(found, [*frames[::-1], frames[3]])
+    order = np.argsort([plane.depth for plane, _, _ in frames])
+    slices = list(slice_masks(found, datasets))
+    assert np.array_equal(mask, np.concatenate([slices[number] for number in order]))
+    assert mask.any()
+    for place, number in enumerate(order):
+        plane = frames[number][0]
+        corner = plane.position + 63 * plane.spacing[0] * plane.axes[0] + 7 * plane.spacing[1] * plane.axes[1]
+        assert np.allclose(affine @ [63, 7, place, 1], [*corner, 1])
 
 
 def test_enhanced_frames_are_placed_one_by_one():

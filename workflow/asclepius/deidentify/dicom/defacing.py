@@ -40,7 +40,7 @@ class Faces:
     """Finds and blanks the faces of one patient."""
 
     def __init__(self) -> None:
-        self._heads: set[str] = set()  # series that may show a face
+        self._heads: dict[str, _Series] = {}  # series that may show a face
         self._found: dict[str, Defaced | Rejected] = {}  # by frame of reference; or why none was found
         self._registered: set[str] = set()  # series whose value of air is known
 
@@ -55,7 +55,7 @@ class Faces:
                     one = series.setdefault(source.text(_SERIES), _series(source))
                     one.files.append(opener)
                     one.slices += max(source.number(0x00280008, 1), 1)
-        self._heads = {name for name, one in series.items() if _may_show_a_head(one)}
+        self._heads = {name: one for name, one in series.items() if _may_show_a_head(one)}
         for name in sorted(self._heads, key=lambda name: (-series[name].slices, name)):
             one = series[name]
             if not isinstance(self._found.get(one.frame), NoneType | Rejected):
@@ -93,6 +93,8 @@ class Faces:
         found = self._found.get(_frame(source))
         if found is None or isinstance(found, Rejected):
             raise found or Rejected("face", "a head scan without a volume to find the face in; deface it by hand")
+        if self._spared(found, source):
+            return new
         from asclepius.deidentify.faces.series import slice_masks
         from asclepius.deidentify.pixels.raster import Raster
 
@@ -112,6 +114,35 @@ class Faces:
         before = (new.done, new.remarks) if new is not None else (frozenset(), ())
         remarks = (*before[1], f"face ({figures})")
         return NewPixels.of(written, source, before[0] | {"faces"}, remarks)
+
+    def mask(self, source: Source) -> bytes | None:
+        """The mask of the file's whole series as NIfTI (.nii.gz): one slice per place, see `faces.series.series_mask`.
+
+        Returns:
+            None where no face was looked for or found, or the series has no grid.
+        """
+        series = self._heads.get(source.text(_SERIES))
+        found = self._found.get(series.frame) if series else None
+        if series is None or found is None or isinstance(found, Rejected):
+            return None
+        from asclepius.deidentify.faces.nifti import mask_of_series
+        from asclepius.deidentify.faces.series import planes, series_mask
+
+        frames = []
+        # A file that is refused by itself has no place in the mask.
+        for opener in series.files:
+            with suppress(Rejected), opener() as data:
+                dataset = _dataset(bytes(reading.read(data).file))
+                frames += [(plane, int(dataset.Rows), int(dataset.Columns)) for plane in planes(dataset)]
+        try:
+            mask, affine = series_mask(found, frames)
+        except Rejected:
+            return None
+        return mask_of_series(mask & (not self._spared(found, source)), affine)
+
+    def _spared(self, found: "Defaced", source: Source) -> bool:
+        """Whether the file is of a volume that was found to show no face."""
+        return found.nothing and source.text(_SERIES) in self._registered
 
 
 def _series(source: Source) -> _Series:

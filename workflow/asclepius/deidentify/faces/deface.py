@@ -18,6 +18,7 @@ SHARED = 0.3
 RIVAL = 0.92
 SUPPORT = 0.75
 SCALES = (0.75, 1.35)
+_TRACES = 1e-3  # of the face's place: ringing of an interpolation
 
 _HEAD = re.compile(
     r"head|brain|skull|crani|cerebr|\bfac(e|ial)|neck|orbit|\beye|\bnose|sinus|jaw|mandib|maxill|dental|temporal|"
@@ -52,6 +53,11 @@ class Defaced:
     quality: dict[str, float]
     transform: sitk.Transform
 
+    @property
+    def nothing(self) -> bool:
+        """The volume is a brain without scalp, with air where the face was; others of its frame may show one."""
+        return self.quality["stripped"] == 1 and self.quality["tissue"] < _TRACES
+
     def on(self, grid: sitk.Image) -> sitk.Image:
         """The mask, uint8, on another grid of the same frame of reference; it need not overlap the first."""
         return _warped(template().face, grid, self.transform)
@@ -84,9 +90,8 @@ def deface(volume: sitk.Image, modality: str) -> Defaced:
             raise Rejected("face", f"the head could not be located beyond doubt ({first}); deface it by hand")
     mask = _warped(known.face, volume, found.transform)
     brain = sitk.Resample(known.brain, volume, found.transform, sitk.sitkNearestNeighbor, 0)
-    return Defaced(
-        mask, _air(volume, known, found.transform), _quality(volume, mask, brain, found, known), found.transform
-    )
+    quality = _quality(volume, mask, brain, found, known)
+    return Defaced(mask, _air(volume, known, found.transform), quality, found.transform)
 
 
 def doubt(found: Registered) -> str:

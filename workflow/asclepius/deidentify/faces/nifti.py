@@ -3,6 +3,8 @@
 Orientation: sform, else qform, as the header's codes say (nifti1.h); a wrong one does no harm, as every pose is tried.
 """
 
+import gzip
+
 import nibabel
 import numpy as np
 import SimpleITK as sitk
@@ -10,6 +12,7 @@ import SimpleITK as sitk
 from asclepius.deidentify.faces.deface import Defaced, deface
 from asclepius.errors import Rejected
 
+_LEVEL = 3
 _PLACE = (
     "xyzt_units", "qform_code", "sform_code", "quatern_b", "quatern_c", "quatern_d",
     "qoffset_x", "qoffset_y", "qoffset_z", "srow_x", "srow_y", "srow_z",
@@ -35,8 +38,21 @@ def deface_nifti(data: bytes, modality: str = "") -> tuple[bytes, bytes, dict[st
     volume = _volume(values, image.affine)
     low = values.min() * image.dataobj.slope + image.dataobj.inter
     found = deface(volume, modality or ("CT" if low < -500 else "MR"))
-    mask = sitk.GetArrayFromImage(found.mask).transpose(2, 1, 0) > 0
+    mask = (sitk.GetArrayFromImage(found.mask).transpose(2, 1, 0) > 0) & (not found.nothing)
     return _blanked(data, image, raw, mask, found), _mask_file(image, mask), found.quality
+
+
+def mask_of_series(mask: np.ndarray, affine: np.ndarray) -> bytes:
+    """A mask as NIfTI, compressed.
+
+    Args:
+        mask: bool, (z, y, x).
+        affine: from indices (x, y, z) to millimetres, axes left, back, head.
+    """
+    image = nibabel.Nifti1Image(mask.transpose(2, 1, 0).astype(np.uint8), np.diag([-1.0, -1.0, 1.0, 1.0]) @ affine)
+    image.header.set_xyzt_units("mm")
+    image.set_sform(image.affine, code="scanner")
+    return gzip.compress(image.to_bytes(), _LEVEL, mtime=0)
 
 
 def _opened(data: bytes) -> nibabel.Nifti1Image:

@@ -16,6 +16,7 @@ from asclepius.errors import Rejected
 
 _TURNED = 1e-2  # direction cosines of one volume agree better than this
 _SAME = 1e-2  # mm between two slices at one place
+_SEVERAL = "slices of several orientations or sizes in one series; separate them"
 _EVEN = 0.02  # of the gap between slices: less unevenness or tilt needs no interpolation
 
 
@@ -81,16 +82,13 @@ def volume_of(datasets: Sequence[Dataset]) -> sitk.Image:
     for dataset in datasets:
         places = planes(dataset)
         for plane, pixels in zip(places, _frames(dataset), strict=True):
-            if found and not _alike(found[0], (plane, pixels)):
-                raise Rejected("face", "slices of several orientations or sizes in one series; separate them")
+            if found and not (found[0][1].shape == pixels.shape and _parallel(found[0][0], plane)):
+                raise Rejected("face", _SEVERAL)
             found.append((plane, pixels))
     if not found:
         raise Rejected("face", "a head scan without images")
-    normal = found[0][0].normal
-    found.sort(key=lambda item: float(normal @ item[0].position))
-    depths = [float(normal @ plane.position) for plane, _ in found]
-    kept = [k for k in range(len(found)) if k == 0 or depths[k] - depths[k - 1] > _SAME]
-    return _stacked([found[k][0] for k in kept], [found[k][1] for k in kept])
+    kept = [found[number] for number in _by_depth([plane for plane, _ in found])]
+    return _stacked([plane for plane, _ in kept], [pixels for _, pixels in kept])
 
 
 def slice_masks(defaced: Defaced, datasets: Sequence[Dataset]) -> Iterator[np.ndarray]:
@@ -102,6 +100,31 @@ def slice_masks(defaced: Defaced, datasets: Sequence[Dataset]) -> Iterator[np.nd
     for dataset in datasets:
         grids = [plane.grid(int(dataset.Rows), int(dataset.Columns)) for plane in planes(dataset)]
         yield np.concatenate([sitk.GetArrayFromImage(defaced.on(grid)) for grid in grids]) > 0
+
+
+def series_mask(defaced: Defaced, frames: Sequence[tuple[Plane, int, int]]) -> tuple[np.ndarray, np.ndarray]:
+    """What is blanked of one series, slice by slice as they lie along their normal, and where they lie.
+
+    Args:
+        frames: place, rows and columns of each frame, in any order; those at one place count once.
+
+    Returns:
+        Mask, bool (z, y, x), and the affine from indices (x, y, z) to millimetres, axes left, back, head: of uneven
+        slices the mean distance, of tilted ones their shift.
+
+    Raises:
+        Rejected: face; several orientations or sizes, which no grid holds.
+    """
+    first, rows, columns = frames[0]
+    if not all(one[1:] == (rows, columns) and _parallel(first, one[0]) for one in frames):
+        raise Rejected("face", _SEVERAL)
+    kept = [frames[number][0] for number in _by_depth([plane for plane, _, _ in frames])]
+    mask = np.concatenate([sitk.GetArrayFromImage(defaced.on(plane.grid(rows, columns))) for plane in kept]) > 0
+    last, first = kept[-1], kept[0]
+    step = (last.position - first.position) / (len(kept) - 1) if len(kept) > 1 else first.normal
+    affine = np.eye(4)
+    affine[:3] = np.column_stack([*(first.axes * first.spacing[:, None]), step, first.position])
+    return mask, affine
 
 
 def _frames(dataset: Dataset) -> Iterator[np.ndarray]:
@@ -136,12 +159,17 @@ def _plane(levels: Sequence[Dataset | None]) -> Plane:
     return Plane(position, np.stack([right, down / np.linalg.norm(down)]), np.array([between_columns, between_rows]))
 
 
-def _alike(one: tuple[Plane, np.ndarray], other: tuple[Plane, np.ndarray]) -> bool:
-    return (
-        one[1].shape == other[1].shape
-        and np.abs(one[0].axes - other[0].axes).max() < _TURNED
-        and np.allclose(one[0].spacing, other[0].spacing, rtol=1e-2)
-    )
+def _parallel(one: Plane, other: Plane) -> bool:
+    """Of one volume: alike but for their positions."""
+    return np.abs(one.axes - other.axes).max() < _TURNED and np.allclose(one.spacing, other.spacing, rtol=1e-2)
+
+
+def _by_depth(places: Sequence[Plane]) -> list[int]:
+    """Numbers of the planes along their normal, of those at one place the first."""
+    depths = np.array([float(places[0].normal @ plane.position) for plane in places])
+    order = np.argsort(depths, kind="stable")
+    apart = np.diff(depths[order], prepend=-np.inf) > _SAME
+    return order[apart].tolist()
 
 
 def _stacked(places: list[Plane], pixels: list[np.ndarray]) -> sitk.Image:
