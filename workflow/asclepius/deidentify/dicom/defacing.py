@@ -43,6 +43,7 @@ class Faces:
         self._heads: dict[str, _Series] = {}  # series that may show a face
         self._found: dict[str, Defaced | Rejected] = {}  # by frame of reference; or why none was found
         self._registered: set[str] = set()  # series whose value of air is known
+        self._masks: dict[str, bytes | None] = {}  # by series
 
     def find(self, files: Iterable[Opener]) -> None:
         """Look at all CT and MR of the patient; the largest head series of each frame of reference is registered."""
@@ -121,6 +122,12 @@ class Faces:
         Returns:
             None where no face was looked for or found, or the series has no grid.
         """
+        name = source.text(_SERIES)
+        if name not in self._masks:
+            self._masks[name] = self._mask(source)
+        return self._masks[name]
+
+    def _mask(self, source: Source) -> bytes | None:
         series = self._heads.get(source.text(_SERIES))
         found = self._found.get(series.frame) if series else None
         if series is None or found is None or isinstance(found, Rejected):
