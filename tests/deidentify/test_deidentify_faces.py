@@ -113,7 +113,8 @@ def _given(fill: str):
         image = sitk.GetImageFromArray(mask)
         image.CopyInformation(volume)
         low, high = float(values.min()), float(values.max())
-        return Defaced(image, low if fill == "dark" else high, {"stripped": 0.0, "tissue": 1.0}, sitk.AffineTransform(3))
+        quality = {"stripped": 0.0, "tissue": 1.0}
+        return Defaced(image, low if fill == "dark" else high, quality, sitk.AffineTransform(3))
 
     return found
 
