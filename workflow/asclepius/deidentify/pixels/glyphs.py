@@ -86,16 +86,18 @@ def _extreme(plane: np.ndarray, size: int, pick: np.ufunc, neutral: int) -> np.n
 
 def pieces(plane: np.ndarray, strokes: np.ndarray, gradient: np.ndarray, threshold: int) -> Glyphs:
     """Connected pieces whose contrast exceeds a threshold and whose size may be that of a letter or a word."""
-    labels, count = ndimage.label(strokes > threshold, _EIGHT)
-    place = np.flatnonzero(labels)
-    label = labels.ravel()[place]
+    inside = strokes > threshold
+    filled = np.flatnonzero(inside.any(axis=1))
+    if not len(filled):
+        return _none()
+    width, first = inside.shape[1], int(filled[0])
+    labels, count = ndimage.label(inside[first : filled[-1] + 1], _EIGHT)
+    place = np.flatnonzero(inside)
+    label = labels.ravel()[place - first * width]
     order = np.argsort(label, kind="stable")
     place, label = place[order], label[order]
     starts = np.searchsorted(label, np.arange(1, count + 1))
-    if not count:
-        empty = np.zeros(0)
-        return Glyphs(*[empty] * 11)
-    y, x = np.divmod(place, plane.shape[1])
+    y, x = np.divmod(place, width)
     # Labels run in raster order of their first pixel; within one the order of pixels is kept.
     y0, y1 = np.minimum.reduceat(y, starts), np.maximum.reduceat(y, starts) + 1
     x0, x1 = np.minimum.reduceat(x, starts), np.maximum.reduceat(x, starts) + 1
@@ -106,22 +108,24 @@ def pieces(plane: np.ndarray, strokes: np.ndarray, gradient: np.ndarray, thresho
     place, label = place[chosen], (np.cumsum(kept) - 1)[label[chosen] - 1]
     y0, y1, x0, x1, area = y0[kept], y1[kept], x0[kept], x1[kept], area[kept]
     if not len(area):
-        empty = np.zeros(0)
-        return Glyphs(*[empty] * 11)
+        return _none()
     starts = np.searchsorted(label, np.arange(len(area)))
     strength = strokes.ravel()[place]
     peak = np.maximum.reduceat(strength, starts).astype(float)
     core = strength >= 0.75 * peak[label]
     value, n = plane.ravel()[place].astype(float), len(area)
-    inside = labels > 0
-    left, up = np.ones_like(inside), np.ones_like(inside)
-    left[:, 1:], up[1:] = ~inside[:, :-1], ~inside[:-1]
+    y, x = np.divmod(place, width)
+    left, up = ~inside[y, x - 1] | (x == 0), ~inside[y - 1, x] | (y == 0)
     return Glyphs(
         y0=y0, x0=x0, y1=y1, x1=x1, area=area,
         shade=np.bincount(label, value * core, n) / np.bincount(label, core, n),
         peak=peak,
         sharp=np.bincount(label, gradient.ravel()[place], n) / area / peak,
         flat=np.bincount(label, core, n) / area,
-        across=np.bincount(label, left.ravel()[place], n) / (y1 - y0),
-        down=np.bincount(label, up.ravel()[place], n) / (x1 - x0),
+        across=np.bincount(label, left, n) / (y1 - y0),
+        down=np.bincount(label, up, n) / (x1 - x0),
     )  # fmt: skip
+
+
+def _none() -> Glyphs:
+    return Glyphs(*[np.zeros(0)] * 11)

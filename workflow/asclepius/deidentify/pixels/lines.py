@@ -1,5 +1,6 @@
 """Pieces that stand in a row like letters of a line."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -27,12 +28,21 @@ TRAITS = ("count", "letters", "extent", "height", "uneven", "ragged", "spread", 
           "strokes", "fill", "heights")  # fmt: skip
 
 
-def rows(glyphs: Glyphs, sums: np.ndarray, highest: int) -> Lines:
+def integral(contrast: np.ndarray) -> np.ndarray:
+    """Sums over everything above and left of a corner, (y + 1, x + 1), of an image uint8 (y, x)."""
+    kind = np.int32 if contrast.size < 1 << 23 else np.int64
+    sums = np.zeros(np.add(contrast.shape, 1), kind)
+    np.cumsum(contrast, axis=0, out=sums[1:, 1:])
+    np.cumsum(sums[1:, 1:], axis=1, out=sums[1:, 1:])
+    return sums
+
+
+def rows(glyphs: Glyphs, sums: Callable[[], np.ndarray], highest: int) -> Lines:
     """Horizontal rows of letters.
 
     Args:
         glyphs: pieces of one threshold.
-        sums: (y + 1, x + 1), integral of the contrast over the image.
+        sums: gives the integral of the contrast over the image.
         highest: letter, pixels.
     """
     usable = (glyphs.height >= 5) & (glyphs.width <= 16 * glyphs.height) & (glyphs.height <= highest)
@@ -45,7 +55,7 @@ def rows(glyphs: Glyphs, sums: np.ndarray, highest: int) -> Lines:
     a, b = _neighbours(glyphs)
     graph = coo_matrix((np.ones(len(a), bool), (a, b)), (n, n))
     count, member = connected_components(graph, directed=False)
-    return _measure(glyphs, member, count, sums)
+    return _measure(glyphs, member, count, sums())
 
 
 def _neighbours(glyphs: Glyphs) -> tuple[np.ndarray, np.ndarray]:

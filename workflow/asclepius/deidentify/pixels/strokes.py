@@ -6,16 +6,16 @@ fits it on text drawn over anatomy). It is tuned to find rather than to spare: w
 """
 
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
-from functools import cache
+from functools import cache, partial
 from importlib import resources
 
 import numpy as np
 
 from asclepius.deidentify.pixels import glyphs
 from asclepius.deidentify.pixels.boxes import Box, merged
-from asclepius.deidentify.pixels.lines import TRAITS, rows
+from asclepius.deidentify.pixels.lines import TRAITS, integral, rows
 
 THRESHOLDS = (12, 20, 32, 50, 80, 130)
 INPUTS = (*TRAITS, "scale", "threshold")
@@ -82,11 +82,11 @@ def candidates(plane: np.ndarray) -> Candidates:
         gradient = glyphs.steps(small)
         for shade in (small, 255 - small):
             strokes = glyphs.contrast(shade)
-            sums = np.pad(strokes.cumsum(0, dtype=np.int64).cumsum(1), ((1, 0), (1, 0)))
+            sums = cache(partial(integral, strokes))
             for threshold in THRESHOLDS:
                 pieces = glyphs.pieces(shade, strokes, gradient, threshold)
                 for turned in (False, True):
-                    lines = rows(pieces.turned() if turned else pieces, sums.T if turned else sums, highest)
+                    lines = rows(*((pieces.turned(), _across(sums)) if turned else (pieces, sums)), highest)
                     kept = np.exp(lines.traits[:, 1]) >= _FEWEST_LETTERS
                     frame = lines.frame[kept] << scale
                     traits = lines.traits[kept]
@@ -100,6 +100,10 @@ def candidates(plane: np.ndarray) -> Candidates:
                         )
                     )
     return Candidates(*(np.concatenate(column) for column in zip(*parts, strict=True)))
+
+
+def _across(sums: Callable[[], np.ndarray]) -> Callable[[], np.ndarray]:
+    return lambda: sums().T
 
 
 def log_odds(inputs: np.ndarray) -> np.ndarray:
