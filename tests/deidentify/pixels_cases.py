@@ -51,11 +51,14 @@ def _fonts() -> list[str]:
     folder = Path(matplotlib.get_data_path()) / "fonts" / "ttf"
     return [
         str(folder / f"{name}.ttf")
-        for name in ("DejaVuSans", "DejaVuSans-Bold", "DejaVuSansMono", "DejaVuSerif", "STIXGeneral", "STIXGeneralBol")
-    ]
+        for name in ("DejaVuSans", "DejaVuSans-Bold", "DejaVuSansMono", "DejaVuSerif", "STIXGeneral", "STIXGeneralBol",
+                     "cmss10", "cmtt10")
+    ]  # fmt: skip
 
 
-STYLES = ("default", "bitmap", "strokes", *(f"font-{i}" for i in range(6)))
+FITTED_STYLES = ("default", "bitmap", "strokes", "font-0", "font-1", "font-2")
+HELD_OUT_STYLES = ("font-3", "font-4", "font-5", "font-6", "font-7")
+STYLES = (*FITTED_STYLES, *HELD_OUT_STYLES)
 
 # Letters as polylines on a grid of 4 x 6, as plotters and old consoles draw them (baseline at 6).
 _POLYLINES = {
@@ -137,7 +140,9 @@ def background(kind: str, shape: tuple[int, int], rng: np.random.Generator) -> n
     return out.clip(0, 255).astype(np.uint8)
 
 
-BACKGROUNDS = ("flat", "gradient", "noise", "speckle", "flow", "ribs", "head")
+FITTED_BACKGROUNDS = ("flat", "gradient", "noise", "speckle", "flow", "head")
+HELD_OUT_BACKGROUND = "ribs"
+BACKGROUNDS = (*FITTED_BACKGROUNDS, HELD_OUT_BACKGROUND)
 
 
 def write(

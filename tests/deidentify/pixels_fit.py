@@ -13,10 +13,12 @@ import sys
 import zipfile
 from pathlib import Path
 
+import nibabel
 import numpy as np
 import pixels_cases as cases
 import pydicom
 from PIL import Image
+from scipy import ndimage
 from sklearn.neural_network import MLPClassifier
 from sklearn.preprocessing import StandardScaler
 
@@ -34,7 +36,7 @@ PLAIN_FILMS_TEXT = """
 
 
 def anatomy() -> list[np.ndarray]:
-    """Real images without text: MR, CT in three windows, chest films; uint8, (y, x)."""
+    """Real images without text: MR, CT in three windows, every other chest film; uint8, (y, x)."""
     out = []
     for path in sorted(glob.glob(str(DATA / "brain_tumor_mr_dicom/**/[TF]*/*.dcm"), recursive=True))[::2]:
         values = pydicom.dcmread(path).pixel_array.astype(float)
@@ -45,8 +47,30 @@ def anatomy() -> list[np.ndarray]:
             dataset = pydicom.dcmread(io.BytesIO(archive.read(name)))
             values = dataset.pixel_array * float(dataset.RescaleSlope) + float(dataset.RescaleIntercept)
             out += [_eight(values, low, high) for low, high in ((values.min(), values.max()), (-20, 100), (-500, 1500))]
-    films = sorted((DATA / "covid_chest_xray" / "images").iterdir())
-    for number in map(int, PLAIN_FILMS_TEXT.split()):
+    return out + _films(0)
+
+
+def held_out_anatomy() -> list[np.ndarray]:
+    """Of other people and devices than the fit's: MR of three heads in three directions, chest films, an echo."""
+    out = []
+    for name in (
+        "head_mr_face/T1_head.nii.gz",
+        *(f"ms_lesion_mri/patient07/{n}_regtoMNI.nii.gz" for n in ("T2", "FLAIR")),
+    ):
+        values = np.asarray(nibabel.load(DATA / name).dataobj, np.float32)
+        for axis in range(3):
+            for share in (0.35, 0.45, 0.55, 0.65):
+                plane = values.take(int(share * values.shape[axis]), axis=axis)
+                plane = ndimage.zoom(plane, 2, order=1)
+                out.append(_eight(plane, *np.percentile(plane, (0.5, 99.8))))
+    echo = pydicom.dcmread(DATA / "us_burned_in_text_dicom" / "RGB_IMAGE.dcm").pixel_array
+    out.append(echo[150:700, 100:850].max(axis=2))
+    return out + _films(1)
+
+
+def _films(half: int) -> list[np.ndarray]:
+    out, films = [], sorted((DATA / "covid_chest_xray" / "images").iterdir())
+    for number in list(map(int, PLAIN_FILMS_TEXT.split()))[half::2]:
         with Image.open(films[number]) as image:
             grey = image.convert("L")
             out.append(np.asarray(grey.reduce(2) if max(grey.size) > 1400 else grey))
@@ -65,13 +89,15 @@ def cut(image: np.ndarray, rng: np.random.Generator) -> np.ndarray:
     return 255 - part if rng.random() < 0.2 else part.copy()
 
 
-def drawn(ground: np.ndarray, rng: np.random.Generator, lines: int = 4) -> cases.Picture:
+def drawn(
+    ground: np.ndarray, rng: np.random.Generator, styles: tuple[str, ...] = cases.FITTED_STYLES, lines: int = 4
+) -> cases.Picture:
     """A background with a few lines of text of any kind."""
     picture = cases.Picture(ground)
     for _ in range(lines):
         cases.write(
             picture, cases.words(rng), rng, height=int(7 * np.exp(rng.random() * np.log(60 / 7))),
-            contrast=float(rng.choice([0.12, 0.15, 0.2, 0.3, 0.5, 1])), style=str(rng.choice(cases.STYLES)),
+            contrast=float(rng.choice([0.12, 0.15, 0.2, 0.3, 0.5, 1])), style=str(rng.choice(styles)),
             turn=int(rng.choice([0, 0, 0, 90, 180, 270])),
             finish=str(rng.choice(["plain", "plain", "outline", "shadow", "box", "blurred"])),
         )  # fmt: skip
@@ -105,10 +131,10 @@ def fit(pictures: int) -> None:
     parts = [labelled(cases.Picture(image)) for image in real]
     parts += [
         labelled(cases.Picture(cases.background(kind, (SIZE, SIZE), rng)))
-        for kind in (*cases.BACKGROUNDS, "flow", "flow") * 8
+        for kind in (*cases.FITTED_BACKGROUNDS, "flow", "flow") * 8
     ]
     for number in range(pictures):
-        kind = cases.BACKGROUNDS[number % len(cases.BACKGROUNDS)]
+        kind = cases.FITTED_BACKGROUNDS[number % len(cases.FITTED_BACKGROUNDS)]
         simulated = cases.background(kind, (SIZE, SIZE), rng)
         ground = simulated if number % 2 else cut(real[rng.integers(len(real))], rng)
         parts.append(labelled(drawn(ground, rng)))

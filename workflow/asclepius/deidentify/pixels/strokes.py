@@ -20,6 +20,10 @@ from asclepius.deidentify.pixels.lines import TRAITS, integral, rows
 THRESHOLDS = (12, 20, 32, 50, 80, 130)
 INPUTS = (*TRAITS, "scale", "threshold")
 _SURE, _NEAR = 4.5, 3.0  # log odds of a line by itself, and of one that fits a sure line beside it
+# Log odds of a line that certainly goes on as far as there is anything like letters, and of that; gap in heights.
+_CERTAIN, _FAINT, _GAP = 7.0, -2.0, 2.0
+_ROUNDS = 8
+_ALIKE = 0.35  # logarithm of the ratio of two heights in a line
 _FEWEST_LETTERS = 1.8
 # Pixels of each scale: a letter. High ones of thin strokes are found at full size; coarser, whole words look like one.
 _HIGHEST = (72, 36, 24, 20)
@@ -65,7 +69,7 @@ def find_text(image: np.ndarray) -> list[Box]:
             *((part.frame, part.height, part.turned, log_odds(part.inputs)) for part in found), strict=True
         )
     )
-    chosen = _with_context(frame, height, turned, odds)
+    chosen = _continued(_with_context(frame, height, turned, odds), frame, height, turned, odds)
     boxes = []
     for (y0, x0, y1, x1), high, upright in zip(frame[chosen], height[chosen], ~turned[chosen], strict=True):
         along, across = 2 + int(high), 2 + int(min(0.3 * high, 6 + 0.1 * high))
@@ -156,7 +160,7 @@ def _with_context(frame: np.ndarray, height: np.ndarray, turned: np.ndarray, odd
     # Many rows stand for the same line: distinct ones are enough.
     of = np.unique(np.column_stack([frame[sure], height[sure].round().astype(int), turned[sure]]), axis=0)
     for row in likely:
-        same = of[(of[:, 5] == turned[row]) & (np.abs(np.log(of[:, 4] / height[row])) < 0.35)]
+        same = of[(of[:, 5] == turned[row]) & (np.abs(np.log(of[:, 4] / height[row])) < _ALIKE)]
         if turned[row]:
             same = same[:, [1, 0, 3, 2, 4, 5]]
         y0, x0, y1, x1 = frame[row][[1, 0, 3, 2]] if turned[row] else frame[row]
@@ -170,3 +174,29 @@ def _with_context(frame: np.ndarray, height: np.ndarray, turned: np.ndarray, odd
             ).any()
         )
     return chosen
+
+
+def _continued(
+    chosen: np.ndarray, frame: np.ndarray, height: np.ndarray, turned: np.ndarray, odds: np.ndarray
+) -> np.ndarray:
+    """What was chosen, and faint rows that go on where a certain line seems to end: anatomy swallows single letters."""
+    grown = chosen & (odds > _CERTAIN)
+    along = np.where(turned[:, None], frame[:, [1, 0, 3, 2]], frame)
+    for _ in range(_ROUNDS):
+        left = np.flatnonzero((odds > _FAINT) & ~grown)
+        lines = np.unique(np.column_stack([along[grown], height[grown].round().astype(int), turned[grown]]), axis=0)
+        more = np.zeros(len(left), bool)
+        y0, x0, y1, x1 = along[left].T
+        for top, first, bottom, last, high, sideways in lines:
+            overlap = np.minimum(bottom, y1) - np.maximum(top, y0)
+            beside = np.maximum(first - x1, x0 - last)
+            more |= (
+                (turned[left] == sideways)
+                & (np.abs(np.log(height[left] / high)) < _ALIKE)
+                & (overlap > 0.6 * high)
+                & (beside < _GAP * high)
+            )
+        if not more.any():
+            break
+        grown[left[more]] = True
+    return chosen | grown
