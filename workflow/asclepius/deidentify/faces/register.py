@@ -62,19 +62,20 @@ def register(volume: sitk.Image, modality: str, known: Template) -> Registered:
 def _register(clean: sitk.Image, known: Template) -> Registered:
     coarse, middle, fine = (shrunk(clean, step) for step in (COARSE, MIDDLE, FINE))
 
-    def settled(start: sitk.Euler3DTransform, rounds: int = 1) -> tuple[float, sitk.AffineTransform]:
-        end = _as_affine(_refined(coarse, start, known, 4.0, 80))
-        for _ in range(rounds):
-            end = _refined(middle, end, known, 3.0, 80)
+    def settled(start: sitk.Transform) -> tuple[float, sitk.AffineTransform]:
+        end = _refined(middle, start, known, 3.0, 80)
         return score(middle, end, known)[0], end
 
+    def ended(start: sitk.Euler3DTransform) -> tuple[float, sitk.AffineTransform]:
+        return settled(_as_affine(_refined(coarse, start, known, 4.0, 80)))
+
     starts = [_centred(pose, known) for pose in candidates(shrunk(clean, STEP), known, STARTS)]
-    ends = sorted((settled(start) for start in starts), key=lambda end: -end[0])
-    # Where little of the head is in view the way back is long: a second round, lest a stop on it count as elsewhere.
-    again = [settled(start, rounds=2) for start in _disturbed(ends[0][1])]
+    ends = sorted((ended(start) for start in starts), key=lambda end: -end[0])
+    again = [ended(start) for start in _disturbed(ends[0][1])]
     top, best = max([ends[0], *again], key=lambda end: end[0])
     others = [value for value, end in ends if _distance(best, end) > SAME]
-    support = sum(_distance(best, end) <= SAME for _, end in again)
+    # Where little of the head is in view the way back is long: who stopped on it goes on once more.
+    support = sum(_distance(best, end) <= SAME or _distance(best, settled(end)[1]) <= SAME for _, end in again)
     # A header may swap left and right, and the template is not quite symmetric: the better fitting hand is taken.
     other = _refined(middle, _mirrored(best, known), known, 3.0, 80)
     best = max(best, other, key=lambda end: score(middle, end, known)[0])
