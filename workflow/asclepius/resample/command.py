@@ -48,7 +48,7 @@ def run(
     table = _in_reading_order(tables.read(manifest, MANIFEST))
     worker = Shard(shard, settings, Quarantine("resample"))
     masks.parent.mkdir(parents=True, exist_ok=True)
-    with Container(release, len(settings.size), settings.missing_slices) as container:
+    with Container(release, settings) as container:
         worker.write(table, container, store, masks)
     frame = pd.DataFrame(worker.records) if worker.records else INDEX.empty()
     tables.write(index, frame, INDEX)
@@ -93,9 +93,10 @@ class Shard:
         try:
             scan = checked(container.image(row, fill), len(self.settings.size))
             boxes = json.loads(row.boxes) if row.boxes else []
+            boxes = scan.planes.boxes(boxes) if scan.planes else boxes
             mask = None
             try:
-                mask = container.mask(row)
+                mask = container.mask(row, scan)
             except Rejected as rejected:  # the image itself is sound
                 scan.notes.append(f"mask left out: {rejected.sentence}")
             return to_stored(scan, mask, boxes, self.settings, fill)

@@ -14,13 +14,13 @@ from asclepius.resample.scan import Scan
 from asclepius.resample.volume import Slice, assemble, flat
 
 
-def read(files: list[bytes], fill: float, missing_slices: int) -> Scan:
+def read(files: list[bytes], fill: float, missing_slices: int, gantry_tilt: str = "correct") -> Scan:
     """A series, a multi-frame object or a single image.
 
     Args:
         files: contents of the series' files in any order.
         fill: value for what the scanner marked as padding.
-        missing_slices: see `volume.assemble`.
+        missing_slices, gantry_tilt: see `volume.assemble`.
 
     Raises:
         Rejected: with the reason that holds for the first file that fails.
@@ -36,7 +36,7 @@ def read(files: list[bytes], fill: float, missing_slices: int) -> Scan:
         return flat(slices[0])
     if len(files) == 1 and all(single.position is None for single in slices):
         raise Rejected("wrong-shape", f"a film of {len(slices)} frames without positions; export single images")
-    return assemble(slices, missing_slices)
+    return assemble(slices, missing_slices, fill, gantry_tilt)
 
 
 def _slices(data: bytes, fill: float) -> Iterator[Slice]:

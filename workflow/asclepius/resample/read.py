@@ -8,6 +8,7 @@ import numpy as np
 
 from asclepius.errors import Rejected, StudyError
 from asclepius.resample.scan import Scan
+from asclepius.resample.settings import ResampleSettings
 
 # Readers of a format are imported where it occurs: a shard of pictures need not wait for pydicom.
 
@@ -17,12 +18,12 @@ class Container:
 
     Args:
         release: the shard's .zip, opened when first needed, or folder.
-        sides: 2 or 3, of the stored images.
-        missing_slices: see `volume.assemble`.
+        settings: the config's `resample` section.
     """
 
-    def __init__(self, release: Path, sides: int, missing_slices: int):
-        self.release, self.sides, self.missing_slices = Path(release), sides, missing_slices
+    def __init__(self, release: Path, settings: ResampleSettings):
+        self.release, self.settings = Path(release), settings
+        self.sides = len(settings.size)
         self._zip: zipfile.ZipFile | None = None
         self._rows = None
 
@@ -49,7 +50,8 @@ class Container:
         if row.format == "dicom":
             from asclepius.resample import dicom
 
-            return dicom.read([self._bytes(name) for name in members], fill, self.missing_slices)
+            files = [self._bytes(name) for name in members]
+            return dicom.read(files, fill, self.settings.missing_slices, self.settings.gantry_tilt)
         if row.format == "nifti":
             from asclepius.resample import nifti
 
@@ -60,8 +62,12 @@ class Container:
             return pictures.read(self._bytes(members[0]))
         raise StudyError(f"format {row.format!r} of image {row.image} is none of dicom, nifti, picture, npz")
 
-    def mask(self, row) -> Scan | None:
-        """The mask of a row, whole numbers, one channel; the content tells its format."""
+    def mask(self, row, scan: Scan) -> Scan | None:
+        """The mask of a row, whole numbers, one channel; the content tells its format.
+
+        Args:
+            scan: the image of the row.
+        """
         if row.mask is None or row.format == "npz":
             return None
         data = self._bytes(row.mask)

@@ -8,6 +8,7 @@ import numpy as np
 
 from asclepius.errors import Rejected
 from asclepius.resample.geometry import Grid
+from asclepius.resample.planes import Planes
 
 # ITU-R BT.601, as in the L mode of common image software.
 LUMINANCE = np.array([0.299, 0.587, 0.114], dtype=np.float32)
@@ -20,12 +21,14 @@ class Scan:
     grid: of `pixels`.
     boxes_grid: the grid in which the manifest's boxes count voxels; `grid` unless axes were turned.
     notes: what was repaired, one sentence each.
+    planes: the slices before they were put on the grid, where there were slices.
     """
 
     pixels: np.ndarray
     grid: Grid
     boxes_grid: Grid
     notes: list[str] = field(default_factory=list)
+    planes: Planes | None = None
 
 
 def content(scan: Scan) -> str:

@@ -23,6 +23,9 @@ class ResampleSettings(Settings):
     )
     fill: float | None = Field(None, description="value outside the image; null is -1000 for CT, else 0")
     missing_slices: int = Field(2, ge=0, description="gap in slices that is interpolated; a wider one quarantines")
+    gantry_tilt: Literal["correct", "refuse"] = Field(
+        "correct", description="DICOM slices sheared by a tilted gantry: straighten them, or quarantine the series"
+    )
 
     @model_validator(mode="after")
     def _consistent(self) -> Self:

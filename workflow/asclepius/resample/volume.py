@@ -1,19 +1,21 @@
-"""Slices of a DICOM series as one regular volume: ordering, repeats, gaps, tilt."""
+"""Slices of a DICOM series as one regular volume: ordering, repeats, gaps, uneven spacing, tilt."""
 
-import itertools
 from dataclasses import dataclass
 
 import numpy as np
 
 from asclepius.errors import Rejected
 from asclepius.resample.geometry import Grid
+from asclepius.resample.planes import Planes
 from asclepius.resample.scan import Scan
 
 FEWEST = 3  # two slices cannot show whether one is missing between them
 SAME_ANGLE = 1e-3  # largest difference of direction cosines within a volume
 WIDE = 1.5  # a gap beyond this many typical gaps misses slices
-UNEVEN = 0.1  # largest error of a slice's place, in slice spacings
+UNEVEN = 0.05  # largest error of a slice's place in an even series, in slice spacings
+WIDEST = 2.0  # a gap beyond this many typical gaps is not interpolated in an uneven series
 SIDEWAYS = 0.5  # largest shift across the stack, in pixels
+STEEPEST = 45.0  # degrees; no gantry tilts further
 
 
 @dataclass(eq=False)
@@ -45,53 +47,50 @@ def flat(single: Slice) -> Scan:
     if single.position is None or single.orientation is None or single.spacing is None:
         grid = Grid.of_pixels(shape, flat=True, spacing=single.spacing)
     else:
-        grid = Grid(shape, _affine(single, single.normal), flat=True)
+        grid = Grid(shape, _affine(single, single.position, single.normal), flat=True)
     grid.check()
     return Scan(single.pixels[None], grid, grid)
 
 
-def assemble(slices: list[Slice], missing_slices: int) -> Scan:
-    """Order slices by their position along the normal and stack them.
+def assemble(slices: list[Slice], missing_slices: int, fill: float, gantry_tilt: str = "correct") -> Scan:
+    """Order slices by their position along the normal and put them on a regular grid.
 
     Args:
-        slices: in any order; emptied, so that pixels are held once.
+        slices: in any order.
         missing_slices: widest gap, in slices, that is filled by linear interpolation.
+        fill: value where a straightened slice does not reach.
+        gantry_tilt: "correct" or "refuse".
 
     Returns:
-        Axes as acquired. Box voxels count z from the lowest position upward, filled slices included.
+        Axes as acquired. Box voxels count z from the lowest position upward, slices filled into an even series
+        included.
 
     Raises:
         Rejected: "wrong-shape" for too few slices or unequal sizes; "geometry" for slices without position, of several
-            orientations, at one place with different pixels, sheared by a tilted gantry, unevenly spaced or missing.
+            orientations, at one place with different pixels, sheared and to be refused, too uneven or missing.
     """
     count = len(slices)
     _check_alike(slices)
     normal = slices[0].normal
-    order = np.argsort([single.position @ normal for single in slices], kind="stable")
-    slices[:] = [slices[i] for i in order]
     places = np.array([single.position @ normal for single in slices])
-    slices[:], places, repeats = _without_repeats(slices, places)
+    order = np.argsort(places, kind="stable")
+    slices, places = [slices[i] for i in order], places[order]
+    slices, places, repeats = _without_repeats(slices, places)
     if len(slices) < FEWEST:
         raise Rejected("wrong-shape", f"{len(slices)} slices are too few for a volume; at least {FEWEST} are needed")
-    _check_straight(slices, places)
-    absent = _absent(places, missing_slices)
-    steps = len(places) - 1 + int(absent.sum())
-    step = (places[-1] - places[0]) / steps
-    index = np.concatenate([[0], np.cumsum(1 + absent)]).astype(int)
-    error = np.abs(places - places[0] - index * step).max() / step
-    if error > UNEVEN:
-        raise Rejected(
-            "geometry",
-            f"uneven slice spacing: gaps from {np.diff(places).min():.2f} to {np.diff(places).max():.2f} mm; "
-            "export one reconstruction with equal spacing",
-        )
-    grid = Grid((steps + 1, *slices[0].pixels.shape[:2]), _affine(slices[0], normal * step))
+    shifts, angle = _shifts(slices, places, gantry_tilt)
+    rows = _spaced(places, missing_slices)
+    first = slices[0]
+    extent = np.ceil(np.ptp(shifts, axis=0) - 1e-6).astype(int)
+    corner = first.position + (shifts.min(axis=0)[::-1] * first.spacing[::-1]) @ first.orientation
+    shape = tuple(int(n) for n in first.pixels.shape[:2] + extent)
+    grid = Grid((rows.count, *shape), _affine(first, corner, normal * rows.step))
     grid.check()
+    planes = Planes(grid, first.pixels.shape[:2], rows.places, shifts - shifts.min(axis=0), rows.counted)
     notes = [f"{repeats} of {count} slices are repeats and were dropped"] if repeats else []
-    if absent.any():
-        total = int(absent.sum())
-        notes.append(f"{total} missing slice{'s' if total > 1 else ''} interpolated")
-    return Scan(_stack(slices, index, steps + 1), grid, grid, notes)
+    if angle:
+        notes.append(f"gantry tilt of {angle:.1f} degrees straightened")
+    return Scan(planes.put([single.pixels for single in slices], fill), grid, grid, notes + rows.notes, planes)
 
 
 def _check_alike(slices: list[Slice]) -> None:
@@ -128,67 +127,82 @@ def _without_repeats(slices: list[Slice], places: np.ndarray) -> tuple[list[Slic
     return [slices[i] for i in kept], places[kept], len(slices) - len(kept)
 
 
-def _check_straight(slices: list[Slice], places: np.ndarray) -> None:
-    """Every slice must lie straight above the first; a linear drift is a tilted gantry."""
+def _shifts(slices: list[Slice], places: np.ndarray, gantry_tilt: str) -> tuple[np.ndarray, float]:
+    """How far each slice lies aside of the first, (slices, 2) in pixels (y, x), and the tilt in degrees, 0 for none.
+
+    A linear drift is a tilted gantry; headers round, so less than half a pixel is none.
+    """
     across = np.array([single.orientation @ (single.position - slices[0].position) for single in slices])
-    pixel = min(slices[0].spacing)
+    spacing = np.array(slices[0].spacing)
+    pixel = spacing.min()
     if np.abs(across).max() <= SIDEWAYS * pixel:
-        return
+        return np.zeros_like(across), 0.0
     along = places - places[0]
     slope = across[-1] / along[-1]
-    if np.abs(across - along[:, None] * slope).max() <= SIDEWAYS * pixel:
-        angle = np.degrees(np.arctan(np.linalg.norm(slope)))
+    angle = float(np.degrees(np.arctan(np.linalg.norm(slope))))
+    if np.abs(across - along[:, None] * slope).max() > SIDEWAYS * pixel or angle > STEEPEST:
+        raise Rejected(
+            "geometry",
+            f"slices shifted sideways against each other by up to {np.abs(across).max():.1f} mm; split the series",
+        )
+    if gantry_tilt == "refuse":
         raise Rejected(
             "geometry",
             f"gantry tilt of {angle:.1f} degrees: the slices are sheared against each other; "
-            "export a series corrected for tilt",
+            "export a series corrected for tilt, or set resample.gantry_tilt: correct",
         )
-    raise Rejected(
-        "geometry",
-        f"slices shifted sideways against each other by up to {np.abs(across).max():.1f} mm; split the series",
-    )
+    shifts = across[:, ::-1] / spacing
+    shifts[:, np.abs(shifts).max(axis=0) < 1e-3] = 0  # rounded cosines, across the tilt
+    return shifts, angle
 
 
-def _absent(places: np.ndarray, missing_slices: int) -> np.ndarray:
-    """How many slices are missing after each slice but the last."""
+@dataclass(frozen=True)
+class _Rows:
+    """Where slices lie on an even axis: `count` planes every `step` mm; the rest as in `Planes`."""
+
+    count: int
+    step: float
+    places: np.ndarray
+    counted: np.ndarray
+    notes: list[str]
+
+
+def _spaced(places: np.ndarray, missing_slices: int) -> _Rows:
+    """An even axis for slices at `places` (mm, ascending)."""
     gaps = np.diff(places)
     typical = np.median(gaps)
+    length = places[-1] - places[0]
     absent = np.where(gaps > WIDE * typical, np.rint(gaps / typical) - 1, 0).astype(int)
-    if (absent > 0).sum() * 3 > len(gaps):
+    index = np.concatenate([[0], np.cumsum(1 + absent)])
+    step = length / index[-1]
+    even = np.abs(places - places[0] - index * step).max() <= UNEVEN * step
+    if even and (absent > 0).sum() * 3 <= len(gaps):
+        if absent.max() > missing_slices:
+            raise Rejected(
+                "geometry",
+                f"{absent.max()} slices missing in one gap, {missing_slices} may be (resample.missing_slices); "
+                "export the whole series",
+            )
+        total = int(absent.sum())
+        notes = [f"{total} missing slice{'s' if total > 1 else ''} interpolated"] if total else []
+        return _Rows(int(index[-1]) + 1, step, index.astype(float), index.astype(float), notes)
+    if gaps.max() > WIDEST * typical:
         raise Rejected(
             "geometry",
-            f"uneven slice spacing: gaps from {gaps.min():.2f} to {gaps.max():.2f} mm; "
-            "export one reconstruction with equal spacing",
+            f"uneven slice spacing: gaps from {gaps.min():.2f} to {gaps.max():.2f} mm, the widest more than "
+            f"{WIDEST:g} times the usual {typical:.2f} mm; export one reconstruction with equal spacing",
         )
-    if absent.max() > missing_slices:
-        raise Rejected(
-            "geometry",
-            f"{absent.max()} slices missing in one gap, {missing_slices} may be (resample.missing_slices); "
-            "export the whole series",
-        )
-    return absent
+    steps = int(np.ceil(length / max(gaps.min(), gaps.max() / 2) - 1e-6))
+    step = length / steps
+    note = f"uneven slice spacing ({gaps.min():.2f} to {gaps.max():.2f} mm) interpolated to {step:.2f} mm"
+    return _Rows(steps + 1, step, (places - places[0]) / step, np.arange(len(places), dtype=float), [note])
 
 
-def _stack(slices: list[Slice], index: np.ndarray, count: int) -> np.ndarray:
-    kind = np.result_type(*(single.pixels.dtype for single in slices))
-    stack = np.empty((count, *slices[0].pixels.shape), dtype=kind)
-    for place, single in zip(index, slices, strict=True):
-        stack[place] = single.pixels
-        single.pixels = np.empty(0)
-    slices.clear()
-    for low, high in itertools.pairwise(index):
-        for between in range(low + 1, high):
-            weight = (between - low) / (high - low)
-            mixed = stack[low] * np.float32(1 - weight) + stack[high] * np.float32(weight)
-            stack[between] = np.rint(mixed) if kind.kind in "iu" else mixed
-    return stack
-
-
-def _affine(first: Slice, step: np.ndarray) -> np.ndarray:
+def _affine(first: Slice, corner: np.ndarray, step: np.ndarray) -> np.ndarray:
     row, column = first.orientation
     affine = np.eye(4)
     affine[:3, 0] = row * first.spacing[1]
     affine[:3, 1] = column * first.spacing[0]
     affine[:3, 2] = step
-    affine[:3, 3] = first.position
+    affine[:3, 3] = corner
     return affine
