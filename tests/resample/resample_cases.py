@@ -5,16 +5,21 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from pydicom import dcmwrite
 from pydicom.dataset import FileDataset, FileMetaDataset
-from pydicom.uid import CTImageStorage, ExplicitVRLittleEndian
+from pydicom.uid import CTImageStorage, ExplicitVRBigEndian, ExplicitVRLittleEndian
 
 SHARED = Path(__file__).parents[3] / "shared" / "data"
 
 
-def dicom_bytes(pixels: np.ndarray, **attributes) -> bytes:
-    """A CT object around an array (y, x), (y, x, 3) or (frame, y, x); attributes by keyword override."""
+def dicom_bytes(pixels: np.ndarray, *, syntax: str | None = None, **attributes) -> bytes:
+    """A CT object around an array (y, x), (y, x, 3) or (frame, y, x); attributes by keyword override.
+
+    Args:
+        syntax: transfer syntax UID; Explicit VR Little Endian if None.
+    """
     meta = FileMetaDataset()
-    meta.TransferSyntaxUID = ExplicitVRLittleEndian
+    meta.TransferSyntaxUID = syntax or ExplicitVRLittleEndian
     meta.MediaStorageSOPClassUID = CTImageStorage
     meta.MediaStorageSOPInstanceUID = "1.2.3"
     dataset = FileDataset(None, {}, file_meta=meta, preamble=b"\0" * 128)
@@ -28,14 +33,16 @@ def dicom_bytes(pixels: np.ndarray, **attributes) -> bytes:
     bits = pixels.dtype.itemsize * 8
     dataset.BitsAllocated, dataset.BitsStored, dataset.HighBit = bits, bits, bits - 1
     dataset.PixelRepresentation = int(pixels.dtype.kind == "i")
-    dataset.PixelData = pixels.tobytes()
+    dataset.PixelData = (pixels.byteswap() if syntax == ExplicitVRBigEndian else pixels).tobytes()
     for keyword, value in attributes.items():
         if value is None:
             dataset.pop(keyword, None)
         else:
             setattr(dataset, keyword, value)
+    if meta.TransferSyntaxUID.startswith("1.2.840.10008.1.2.4"):
+        dataset["PixelData"].is_undefined_length = True
     stream = io.BytesIO()
-    dataset.save_as(stream, enforce_file_format=True)
+    dcmwrite(stream, dataset, enforce_file_format=True)
     return stream.getvalue()
 
 

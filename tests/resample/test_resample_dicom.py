@@ -1,13 +1,18 @@
 """Values of DICOM pixels: HU, inversion, padding, colour, and files that fail."""
 
+import io
+
 import numpy as np
 import pydicom
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 from pydicom.dataset import Dataset
 from resample_cases import dicom_bytes, shared
 
 from asclepius.errors import Rejected
 from asclepius.resample import dicom
+from asclepius.resample.grey import rescaled
 
 GREY = np.arange(12, dtype=np.uint16).reshape(3, 4) * 100
 
@@ -29,13 +34,13 @@ def test_a_fractional_slope_gives_floats():
 
 
 def test_monochrome1_reads_as_monochrome2():
-    data = dicom_bytes(GREY, PhotometricInterpretation="MONOCHROME1", BitsStored=12, HighBit=11)
+    data = dicom_bytes(GREY, PhotometricInterpretation="MONOCHROME1", Modality="DX", BitsStored=12, HighBit=11)
     np.testing.assert_array_equal(values(data)[..., 0], 4095 - GREY)
 
 
 def test_signed_monochrome1_stays_within_its_type():
     signed = np.array([[-32768, 32767, 0, 5]], dtype=np.int16)
-    found = values(dicom_bytes(signed, PhotometricInterpretation="MONOCHROME1"))
+    found = values(dicom_bytes(signed, PhotometricInterpretation="MONOCHROME1", Modality="DX"))
     np.testing.assert_array_equal(found[..., 0], [[32767, -32768, -1, -6]])
 
 
@@ -159,3 +164,93 @@ def test_real_chest_radiographs_are_flat():
         scan = dicom.read([path.read_bytes()], 0.0, 2)
         assert scan.grid.flat
         np.testing.assert_array_equal(scan.pixels[0, ..., 0], pydicom.dcmread(path).pixel_array)
+
+
+@pytest.mark.parametrize("modality", ["CT", "PT", "NM"])
+def test_white_is_low_does_not_turn_a_measured_quantity_round(modality):
+    data = dicom_bytes(GREY, PhotometricInterpretation="MONOCHROME1", Modality=modality, RescaleIntercept=-1024)
+    np.testing.assert_array_equal(values(data)[..., 0], GREY.astype(int) - 1024)
+
+
+def test_padding_is_found_before_inversion():
+    data = dicom_bytes(
+        GREY, PhotometricInterpretation="MONOCHROME1", Modality="DX", BitsStored=12, HighBit=11, PixelPaddingValue=0
+    )
+    found = values(data)[..., 0]
+    assert (found[0, 0], found[0, 1]) == (0, 3995)
+
+
+def test_padding_written_without_its_sign_is_found():
+    signed = np.array([[-2000, 5]], dtype=np.int16)
+    dataset = pydicom.dcmread(io.BytesIO(dicom_bytes(signed)))
+    dataset.add_new("PixelPaddingValue", "US", 63536)
+    stream = io.BytesIO()
+    dataset.save_as(stream)
+    np.testing.assert_array_equal(values(stream.getvalue(), fill=-1000.0)[..., 0], [[-1000, 5]])
+
+
+def test_float_padding_becomes_the_fill():
+    pixels = np.array([[1.5, -9.0], [2.5, -9.0]], dtype=np.float32)
+    data = dicom_bytes(
+        pixels.view(np.uint32), PixelData=None, FloatPixelData=pixels.tobytes(), BitsStored=None, HighBit=None,
+        PixelRepresentation=None, FloatPixelPaddingValue=-9.0,
+    )  # fmt: skip
+    np.testing.assert_array_equal(values(data, fill=7.0)[..., 0], [[1.5, 7], [2.5, 7]])
+
+
+def test_bits_above_those_stored_do_not_count():
+    stored = np.array([[5, 4095]], dtype=np.uint16)
+    overlaid = stored | 0x8000
+    found = values(dicom_bytes(overlaid, BitsStored=12, HighBit=11))
+    np.testing.assert_array_equal(found[..., 0], stored)
+
+
+def test_a_sign_that_was_not_extended_is():
+    stored = np.array([[0x0FFF, 0x0800, 7]], dtype=np.uint16)
+    found = values(dicom_bytes(stored.view(np.int16), BitsStored=12, HighBit=11))
+    np.testing.assert_array_equal(found[..., 0], [[-1, -2048, 7]])
+
+
+@pytest.mark.parametrize("white", [False, True])
+def test_a_modality_table_is_looked_up_before_inversion(white):
+    table = Dataset()
+    table.LUTDescriptor, table.ModalityLUTType = [4, 10, 16], "US"
+    table.LUTData = np.array([100, 200, 400, 800], np.uint16).tobytes()
+    pixels = np.array([[9, 10, 11], [12, 13, 14]], dtype=np.uint16)
+    data = dicom_bytes(
+        pixels, ModalityLUTSequence=[table], Modality="DX", BitsStored=12, HighBit=11,
+        PhotometricInterpretation="MONOCHROME1" if white else "MONOCHROME2",
+    )  # fmt: skip
+    expected = np.array([[100, 100, 200], [400, 800, 800]])
+    np.testing.assert_array_equal(values(data)[..., 0], 65535 - expected if white else expected)
+
+
+@pytest.mark.parametrize("bits", [1, 8, 16, 32])
+@pytest.mark.parametrize("signed", [False, True])
+def test_every_depth_is_read(bits, signed):
+    if bits == 1:
+        plane = np.indices((4, 8)).sum(axis=0) % 2
+        packed = np.packbits(plane.astype(np.uint8), bitorder="little").tobytes()
+        data = dicom_bytes(plane.astype(np.uint8), BitsAllocated=1, BitsStored=1, HighBit=0, PixelData=packed)
+        np.testing.assert_array_equal(values(data)[..., 0], plane)
+        return
+    limits = np.iinfo(f"{'i' if signed else 'u'}{bits // 8}")
+    plane = np.array([[limits.min, limits.max], [0, 1]], dtype=limits.dtype)
+    np.testing.assert_array_equal(values(dicom_bytes(plane, Modality="MR"))[..., 0].astype(np.int64), plane)
+
+
+@given(
+    st.sampled_from([np.uint8, np.int16, np.uint16, np.int32]),
+    st.integers(-70000, 70000),
+    st.integers(-70000, 70000),
+    st.integers(0, 2**32 - 1),
+)
+def test_whole_slopes_are_exact_in_any_type(kind, slope, intercept, seed):
+    stored = np.random.default_rng(seed).integers(np.iinfo(kind).min, np.iinfo(kind).max, 20, kind, endpoint=True)
+    found = rescaled(stored, float(slope), float(intercept))
+    expected = stored.astype(np.int64) * slope + intercept
+    if found.dtype.kind == "i":
+        np.testing.assert_array_equal(found, expected)
+    else:
+        np.testing.assert_allclose(found, expected, rtol=1e-6)
+        assert np.abs(expected).max() > 32767

@@ -1,4 +1,4 @@
-"""DICOM objects to slices: decoding, colour, inversion, rescaling to HU, padding."""
+"""DICOM objects to slices: decoding, colour, grey values in the modality's units, and where they lie."""
 
 import io
 import warnings
@@ -6,12 +6,25 @@ from collections.abc import Iterator
 
 import numpy as np
 from pydicom import Dataset, dcmread
+from pydicom.encaps import encapsulate, generate_frames
 from pydicom.errors import InvalidDicomError
-from pydicom.pixels import apply_color_lut, apply_modality_lut, pixel_array
+from pydicom.pixels import apply_color_lut, pixel_array
+from pydicom.uid import (
+    JPEG2000TransferSyntaxes,
+    JPEGLSTransferSyntaxes,
+    JPEGTransferSyntaxes,
+    UncompressedTransferSyntaxes,
+)
 
 from asclepius.errors import Rejected
+from asclepius.resample.grey import Grey
+from asclepius.resample.jpeg import with_whole_scans
+from asclepius.resample.native import Series
 from asclepius.resample.scan import Scan
 from asclepius.resample.volume import Slice, assemble, flat
+
+JPEG = frozenset((*JPEGTransferSyntaxes, *JPEGLSTransferSyntaxes, *JPEG2000TransferSyntaxes))
+END = b"\xff\xd9"  # of JPEG, JPEG-LS and JPEG 2000 alike
 
 
 def read(files: list[bytes], fill: float, missing_slices: int, gantry_tilt: str = "correct") -> Scan:
@@ -25,13 +38,9 @@ def read(files: list[bytes], fill: float, missing_slices: int, gantry_tilt: str 
     Raises:
         Rejected: with the reason that holds for the first file that fails.
     """
-    slices: list[Slice] = []
-    for place, data in enumerate(files):
-        where = "" if len(files) == 1 else f"slice file {place + 1} of {len(files)}: "
-        try:
-            slices.extend(_slices(data, fill))
-        except Rejected as rejected:
-            raise Rejected(rejected.reason, where + rejected.sentence) from None
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # pydicom warns of oddities that it copes with, and quotes the header
+        slices = _slices(files, fill)
     if len(slices) == 1:
         return flat(slices[0])
     if len(files) == 1 and all(single.position is None for single in slices):
@@ -39,33 +48,84 @@ def read(files: list[bytes], fill: float, missing_slices: int, gantry_tilt: str 
     return assemble(slices, missing_slices, fill, gantry_tilt)
 
 
-def _slices(data: bytes, fill: float) -> Iterator[Slice]:
-    if not data:
-        raise Rejected("empty", "the file is empty")
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # pydicom warns of oddities that it copes with, and quotes the header
+def _slices(files: list[bytes], fill: float) -> list[Slice]:
+    slices: list[Slice] = []
+    reader = Reader(fill)
+    for place, data in enumerate(files):
+        where = "" if len(files) == 1 else f"slice file {place + 1} of {len(files)}: "
         try:
-            dataset = dcmread(io.BytesIO(data))
-        except InvalidDicomError:
-            raise Rejected("unreadable", "not a DICOM file") from None
-        except EOFError:
-            raise Rejected("truncated", "the file ends before its last element; copy it again") from None
-        frames = _decode(dataset)
-        for number, frame in enumerate(frames):
-            yield Slice(
-                pixels=_values(dataset, frame, number, fill),
+            slices.extend(reader.slices(data))
+        except Rejected as rejected:
+            raise Rejected(rejected.reason, where + rejected.sentence) from None
+    return slices
+
+
+class Reader:
+    """Reads the files of one series; those that are like its first one by comparison.
+
+    Args:
+        fill: value for padding.
+    """
+
+    def __init__(self, fill: float):
+        self._fill = fill
+        self._first: tuple[bytes, Dataset, Grey, Slice] | None = None
+        self._series: Series | None = None
+
+    def slices(self, data: bytes) -> Iterator[Slice]:
+        """The frames of one file.
+
+        Raises:
+            Rejected: "empty", "unreadable", "truncated" or "undecodable".
+        """
+        if self._first is not None:
+            first, dataset, grey, like = self._first
+            self._series = self._series or Series(first, dataset)
+            found = self._series.slice(data)
+            if found is not None:
+                pixels = grey.values(found.frame, found.slope, found.intercept, self._fill)
+                yield Slice(pixels, found.position, like.orientation, like.spacing)
+                return
+        dataset = parsed(data)
+        grey = Grey.of(dataset)
+        for number, frame in enumerate(decoded(dataset)):
+            single = Slice(
+                pixels=_values(dataset, grey, frame, number, self._fill),
                 position=_numbers(_attribute(dataset, number, "PlanePositionSequence", "ImagePositionPatient"), 3),
                 orientation=_orientation(dataset, number),
                 spacing=_spacing(dataset, number),
             )
+            self._first = self._first or (data, dataset, grey, single)
+            yield single
 
 
-def _decode(dataset: Dataset) -> np.ndarray:
-    """Stored values, (frame, y, x, channel); YBR comes out as RGB."""
+def parsed(data: bytes) -> Dataset:
+    """A file's data set.
+
+    Raises:
+        Rejected: "empty", "unreadable" or "truncated".
+    """
+    if not data:
+        raise Rejected("empty", "the file is empty")
+    try:
+        return dcmread(io.BytesIO(data))
+    except InvalidDicomError:
+        raise Rejected("unreadable", "not a DICOM file") from None
+    except EOFError:
+        raise Rejected("truncated", "the file ends before its last element; copy it again") from None
+
+
+def decoded(dataset: Dataset) -> np.ndarray:
+    """Stored values, (frame, y, x, channel); YBR comes out as RGB.
+
+    Raises:
+        Rejected: "truncated", "unreadable" or "undecodable".
+    """
     if not any(name in dataset for name in ("PixelData", "FloatPixelData", "DoubleFloatPixelData")):
         reason = "truncated" if "Rows" in dataset and "BitsAllocated" in dataset else "unreadable"
         raise Rejected(reason, "the object has no pixels; copy it again, or leave it out of the source")
     _check_length(dataset)
+    _check_streams(dataset)
     try:
         array = pixel_array(dataset)
     except Exception as error:  # decoders raise anything; one bad image must not stop the shard
@@ -80,9 +140,23 @@ def _decode(dataset: Dataset) -> np.ndarray:
     return array.reshape(frames, int(dataset.Rows), int(dataset.Columns), samples)
 
 
+def _check_streams(dataset: Dataset) -> None:
+    """Refuse JPEG streams without an end, of which decoders make half a picture; mend the headers of others."""
+    if dataset.file_meta.get("TransferSyntaxUID") not in JPEG:
+        return
+    try:
+        frames = list(generate_frames(dataset.PixelData, number_of_frames=int(dataset.get("NumberOfFrames") or 1)))
+    except (ValueError, EOFError):
+        return  # the decoder will say so
+    if any(END not in frame[-16:] for frame in frames):
+        raise Rejected("truncated", "compressed pixels stop before their end marker; copy the file again")
+    mended = [with_whole_scans(frame) for frame in frames]
+    if mended != frames:
+        dataset.PixelData = encapsulate(mended)
+
+
 def _check_length(dataset: Dataset) -> None:
-    syntax = dataset.file_meta.get("TransferSyntaxUID")
-    if syntax is None or syntax.is_encapsulated or "PixelData" not in dataset:
+    if dataset.file_meta.get("TransferSyntaxUID") not in UncompressedTransferSyntaxes or "PixelData" not in dataset:
         return
     try:
         values = int(dataset.Rows) * int(dataset.Columns) * int(dataset.get("SamplesPerPixel") or 1)
@@ -95,69 +169,19 @@ def _check_length(dataset: Dataset) -> None:
         raise Rejected("truncated", f"{len(dataset.PixelData)} of {needed} bytes of pixels; copy it again")
 
 
-def _values(dataset: Dataset, frame: np.ndarray, number: int, fill: float) -> np.ndarray:
-    """Values of one frame in HU or the modality's units, (y, x, channel)."""
-    photometric = dataset.get("PhotometricInterpretation", "MONOCHROME2")
-    if photometric == "PALETTE COLOR":
+def _values(dataset: Dataset, grey: Grey, frame: np.ndarray, number: int, fill: float) -> np.ndarray:
+    """Values of one frame: colours, or HU or the modality's units, (y, x, channel)."""
+    if dataset.get("PhotometricInterpretation") == "PALETTE COLOR":
         colours = apply_color_lut(frame[..., 0], dataset)[..., :3]
         # Palettes of 16 bits hold 8-bit colours in their upper byte (PS3.3 C.7.6.3.1.6).
         return (colours >> 8).astype(np.uint8) if colours.dtype == np.uint16 else colours
     if frame.shape[-1] > 1:
         return frame[..., :3]
-    padding = _padding(dataset, frame)
-    values = frame
-    if photometric == "MONOCHROME1":
-        values = _inverted(values, dataset)
-    if dataset.get("ModalityLUTSequence"):
-        values = _compact(apply_modality_lut(values, dataset))
-    else:
-        slope = _number(_attribute(dataset, number, "PixelValueTransformationSequence", "RescaleSlope"), 1.0)
-        intercept = _number(_attribute(dataset, number, "PixelValueTransformationSequence", "RescaleIntercept"), 0.0)
-        values = rescaled(values, slope, intercept)
-    if padding.any():
-        values = np.where(padding, np.asarray(fill, np.result_type(values, np.min_scalar_type(int(fill)))), values)
-    return values
-
-
-def rescaled(values: np.ndarray, slope: float, intercept: float) -> np.ndarray:
-    """slope * value + intercept, in the smallest of int16, int32, float32 that holds it exactly enough."""
-    if slope == 1 and intercept == 0:
-        return _native(values)
-    if values.dtype.kind in "iu" and slope == int(slope) and intercept == int(intercept):
-        return _compact(values.astype(np.int64) * int(slope) + int(intercept))
-    return values.astype(np.float32) * np.float32(slope) + np.float32(intercept)
-
-
-def _compact(values: np.ndarray) -> np.ndarray:
-    if values.dtype.kind == "f":
-        return values.astype(np.float32)
-    low, high = int(values.min()), int(values.max())
-    for kind in (np.int16, np.int32):
-        if np.iinfo(kind).min <= low and high <= np.iinfo(kind).max:
-            return values.astype(kind)
-    return values.astype(np.float32)
-
-
-def _native(values: np.ndarray) -> np.ndarray:
-    return values.astype(values.dtype.newbyteorder("="), copy=False)
-
-
-def _inverted(values: np.ndarray, dataset: Dataset) -> np.ndarray:
-    """MONOCHROME1 shows its lowest value white; mirrored within the stored bits it reads like MONOCHROME2."""
-    if dataset.get("PixelRepresentation"):
-        return -1 - values
-    top = 2 ** int(dataset.get("BitsStored") or dataset.BitsAllocated) - 1
-    return (top - values.astype(np.int32)).clip(0).astype(values.dtype)
-
-
-def _padding(dataset: Dataset, frame: np.ndarray) -> np.ndarray:
-    """Where the scanner wrote no measurement (Pixel Padding Value and its range, PS3.3 C.7.5.1.1.2)."""
-    first = dataset.get("PixelPaddingValue")
-    if not isinstance(first, int):
-        return np.zeros(1, dtype=bool)
-    last = dataset.get("PixelPaddingRangeLimit")
-    low, high = sorted((first, last if isinstance(last, int) else first))
-    return (frame >= low) & (frame <= high)
+    slope, intercept = (
+        _number(_attribute(dataset, number, "PixelValueTransformationSequence", name), default)
+        for name, default in (("RescaleSlope", 1.0), ("RescaleIntercept", 0.0))
+    )
+    return grey.values(frame, slope, intercept, fill)
 
 
 def _attribute(dataset: Dataset, number: int, sequence: str, keyword: str) -> object:

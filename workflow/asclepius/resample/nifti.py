@@ -10,8 +10,8 @@ from nibabel.filebasedimages import ImageFileError
 from nibabel.spatialimages import HeaderDataError
 
 from asclepius.errors import Rejected
-from asclepius.resample.dicom import rescaled
 from asclepius.resample.geometry import LPS_TO_RAS, Grid, canonical
+from asclepius.resample.grey import rescaled
 from asclepius.resample.scan import Scan
 
 GZIP = b"\x1f\x8b"

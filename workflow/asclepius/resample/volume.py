@@ -106,9 +106,10 @@ def _check_alike(slices: list[Slice]) -> None:
     if len(shapes) > 1:
         sizes = ", ".join(sorted(" x ".join(str(n) for n in shape[:2]) for shape in shapes))
         raise Rejected("wrong-shape", f"slices of different sizes or colours in one series ({sizes}); split the series")
-    if any(np.abs(single.orientation - first.orientation).max() > SAME_ANGLE for single in slices):
+    others = [single for single in slices if single.orientation is not first.orientation]
+    if any(np.abs(single.orientation - first.orientation).max() > SAME_ANGLE for single in others):
         raise Rejected("geometry", "slices lie at different angles (a localiser or mixed series); split the series")
-    if any(not np.allclose(single.spacing, first.spacing, rtol=1e-3, atol=0) for single in slices):
+    if any(abs(a / b - 1) > 1e-3 for single in slices for a, b in zip(single.spacing, first.spacing, strict=True)):
         raise Rejected("geometry", "slices of different pixel spacing in one series; split the series")
 
 
