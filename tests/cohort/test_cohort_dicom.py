@@ -81,7 +81,7 @@ def test_what_is_no_image_is_told_from_what_is_broken(cohort, series_folder, sli
     (root / "ill/noise.dcm").write_bytes(bytes(range(256)))
     slice_file(root / "ill/short", SeriesInstanceUID="1.2.3.7", cut=20)
     found = cohort(source="dicom", unit="volume", path=root, labels=FOLDERS, max_rejected=0.9)
-    assert found.reasons() == {"not-an-image": 3, "empty": 1, "unreadable": 1, "truncated": 1}
+    assert found.reasons() == {"not-an-image": 2, "excluded": 1, "empty": 1, "unreadable": 1, "truncated": 1}
     assert not found.rejected["sentence"].str.contains("ill|MRN|Doe").any()
 
 

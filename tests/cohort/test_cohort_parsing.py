@@ -74,7 +74,9 @@ def test_dates_are_never_more_precise_than_written(text, expected):
 
 
 def header(path="a", position=(0.0, 0.0, 0.0), orientation=(1.0, 0.0, 0.0, 0.0, 1.0, 0.0), number=1.0):
-    words = dict.fromkeys(("patient", "study", "series", "date", "birth", "age", "sex", "site", "scanner", "modality"))
+    words = dict.fromkeys(
+        ("patient", "study", "series", "frame", "date", "birth", "age", "sex", "site", "scanner", "modality")
+    )
     return Header(
         path=path,
         instance_uid=path,

@@ -6,10 +6,11 @@ import re
 from collections import Counter
 from pathlib import Path
 
-from asclepius.cohort import demographics, header, series
+from asclepius.cohort import demographics, header, masks, series
 from asclepius.cohort.folder import PICTURES, SIDE_FILES, Tally, file_list, layout, locate, printable, suffix, walk
 from asclepius.cohort.header import Header
 from asclepius.cohort.inventory import Inventory, Rejects, images
+from asclepius.cohort.masks import Drawn, Mask
 from asclepius.cohort.settings import SourceSettings
 from asclepius.errors import Rejected
 
@@ -26,10 +27,14 @@ def read(settings: SourceSettings, unit: str) -> Inventory:
     folder, prefix = locate(settings.path, settings.images)
     rejects, tally = Rejects(), Tally()
     scan = _Scan(settings, folder, prefix, rejects)
-    headers = [found for path in walk(folder) if (found := scan.header(path, tally)) is not None]
+    drawn: list[Mask] = []
     by_patient: dict[str | None, list[Header]] = {}
-    for found in headers:
-        by_patient.setdefault(found.patient, []).append(found)
+    for path in walk(folder):
+        found = scan.header(path, tally)
+        if isinstance(found, Mask):
+            drawn.append(found)
+        elif found is not None:
+            by_patient.setdefault(found.patient, []).append(found)
     rows: list[tuple[str, list[Header]]] = []
     for files in by_patient.values():
         kept, copies = series.without_copies(files, lambda path: (folder / path).read_bytes())
@@ -37,8 +42,11 @@ def read(settings: SourceSettings, unit: str) -> Inventory:
         kept = scan.wanted(kept, unit)
         rows += scan.volumes(kept) if unit == "volume" else scan.single(kept)
     rows.sort(key=lambda row: (row[1][0].path, row[0]))
+    chosen = scan.masks(drawn, [files for _, files in rows], unit)
     odd = any(end not in SIDE_FILES for end in tally.endings)
-    return Inventory(_table(rows, settings, prefix, unit), rejects.frame(), [f"passed over: {tally}"] if odd else [])
+    return Inventory(
+        _table(rows, chosen, settings, prefix, unit), rejects.frame(), [f"passed over: {tally}"] if odd else []
+    )
 
 
 class _Scan:
@@ -52,8 +60,8 @@ class _Scan:
         self.names: Counter = Counter()
         self.read = 0
 
-    def header(self, path: str, tally: Tally) -> Header | None:
-        """The header of an image; anything else is recorded, or passed over if it never was meant to be one."""
+    def header(self, path: str, tally: Tally) -> Header | Mask | None:
+        """The header of an image or mask; anything else is recorded, or passed over if it never was meant to be one."""
         end = suffix(path)
         if end in SIDE_FILES:
             tally.skip(path)
@@ -67,7 +75,7 @@ class _Scan:
             self.rejects.add(printable(path), printable(self.prefix + path), rejected)
             return None
 
-    def _header(self, path: str, end: str, tally: Tally) -> Header | None:
+    def _header(self, path: str, end: str, tally: Tally) -> Header | Mask | None:
         try:
             with open(os.path.join(self.folder, path), "rb", buffering=0) as file:
                 head = file.read(136)
@@ -124,6 +132,20 @@ class _Scan:
             rows += [(self._name(slices), slices) for slices in sorted_out.volumes]
         return rows
 
+    def masks(self, drawn: list[Mask], images: list[list[Header]], unit: str) -> list[str | None]:
+        """The path of each image's mask; what is not used is recorded."""
+        known = [
+            Drawn(files[0].patient, files[0].series, frozenset(f.instance_uid for f in files), files[0].frame)
+            for files in images
+        ]
+        chosen, left = masks.assign(drawn, known, single=unit != "volume")
+        for mask in left:
+            sentence = "a segmentation or structure set that is not used: of no image here, or there is a newer one"
+            self.rejects.add(
+                printable(mask.path), printable(self.prefix + mask.path), Rejected("excluded", sentence), mask.patient
+            )
+        return [None if path is None else self.prefix + path for path in chosen]
+
     def _name(self, slices: list[Header]) -> str:
         base = printable("/".join(part for part in (series.common_folder(slices), slices[0].series) if part))
         base = base or printable(slices[0].path)
@@ -138,7 +160,9 @@ class _Scan:
         return [(printable(found.path), [found]) for found in headers if found.complete]
 
 
-def _table(rows: list[tuple[str, list[Header]]], settings: SourceSettings, prefix: str, unit: str):
+def _table(
+    rows: list[tuple[str, list[Header]]], drawn: list[str | None], settings: SourceSettings, prefix: str, unit: str
+):
     first = [files[0] for _, files in rows]
     official, classes = layout([found.path for found in first])
     folders = [series.common_folder(files) for _, files in rows]
@@ -157,6 +181,7 @@ def _table(rows: list[tuple[str, list[Header]]], settings: SourceSettings, prefi
         age=[_age(found) for found in first],
         sex=[demographics.sex(found.sex) for found in first],
         official=official,
+        mask=drawn,
         label=classes,
         file=[printable(name) for name in folders] if unit == "volume" else [printable(f.path) for f in first],
         study=[found.study for found in first],

@@ -16,6 +16,8 @@ from pydicom.dataset import Dataset
 from pydicom.multival import MultiValue
 from pydicom.tag import BaseTag, Tag
 
+from asclepius.cohort import masks
+from asclepius.cohort.masks import Mask
 from asclepius.errors import Rejected
 
 KEYWORDS = (
@@ -42,6 +44,7 @@ KEYWORDS = (
     "ConvolutionKernel",
     "StudyInstanceUID",
     "SeriesInstanceUID",
+    "FrameOfReferenceUID",
     "AcquisitionNumber",
     "InstanceNumber",
     "ImagePositionPatient",
@@ -61,8 +64,6 @@ DEFLATED = "1.2.840.10008.1.2.1.99"
 DICOMDIR = "1.2.840.10008.1.3.10"
 # SOP classes that hold a matrix but no image of a patient (PS3.4 annex B.5).
 DERIVED = {
-    "1.2.840.10008.5.1.4.1.1.66.4": "a segmentation",
-    "1.2.840.10008.5.1.4.1.1.66.7": "a label map",
     "1.2.840.10008.5.1.4.1.1.30": "a parametric map",
     "1.2.840.10008.5.1.4.1.1.481.2": "a radiotherapy dose",
 }
@@ -75,6 +76,7 @@ class Header:
     orientation: direction cosines of a row, then of a column (PS3.3 C.7.6.2); None if absent.
     position: of the first voxel, mm.
     complete: False if the file ends before its pixels do, as far as their length is stated.
+    frame: Frame of Reference UID.
     separators: values of `SEPARATORS`.
     """
 
@@ -83,6 +85,7 @@ class Header:
     patient: str | None
     study: str | None
     series: str | None
+    frame: str | None
     date: str | None
     birth: str | None
     age: str | None
@@ -116,8 +119,8 @@ def is_dicom(head: bytes) -> bool:
     return (first or swapped) and (explicit or implicit)
 
 
-def read(folder: Path, path: str) -> Header:
-    """The header of one file.
+def read(folder: Path, path: str) -> Header | Mask:
+    """The header of one file; of a segmentation or structure set, what it refers to.
 
     Raises:
         Rejected: not readable as DICOM, or no image.
@@ -130,6 +133,8 @@ def read(folder: Path, path: str) -> Header:
                 end = _PixelsEnd(file)
                 dataset = pydicom.filereader.read_partial(file, end, force=True, specific_tags=[*TAGS.values()])
                 size = os.fstat(file.fileno()).st_size
+            if _class(dataset) in masks.CLASSES:
+                return masks.read(full, path, _patient(dataset))
             return _header(path, dataset, end.place is not None and end.place <= size)
         except Rejected:
             raise
@@ -156,9 +161,8 @@ class _PixelsEnd:
 
 def _header(path: str, dataset: Dataset, complete: bool) -> Header:
     meta = getattr(dataset, "file_meta", None)
-    stored = str(meta.get("MediaStorageSOPClassUID", "") or "") if meta else ""
-    sop_class = _text(dataset, "SOPClassUID") or stored
-    if DICOMDIR in (stored, sop_class):
+    sop_class = _class(dataset)
+    if DICOMDIR in (sop_class, _stored_class(dataset)):
         raise Rejected("not-an-image", "a DICOMDIR, a list of files")
     if sop_class in DERIVED:
         raise Rejected("not-an-image", f"{DERIVED[sop_class]}, no image of its own")
@@ -174,9 +178,10 @@ def _header(path: str, dataset: Dataset, complete: bool) -> Header:
     return Header(
         path=path,
         instance_uid=_text(dataset, "SOPInstanceUID") or "",
-        patient=_shared(_text(dataset, "PatientID") or _text(dataset, "PatientName")),
+        patient=_patient(dataset),
         study=_shared(_text(dataset, "StudyInstanceUID")),
         series=_shared(_text(dataset, "SeriesInstanceUID")),
+        frame=_shared(_text(dataset, "FrameOfReferenceUID")),
         date=_shared(next((day for day in dates if day), None)),
         birth=_shared(_date(_text(dataset, "PatientBirthDate"))),
         age=_shared(_text(dataset, "PatientAge")),
@@ -196,6 +201,19 @@ def _header(path: str, dataset: Dataset, complete: bool) -> Header:
         # A deflated file is read from memory, where its length says nothing.
         complete=complete or str(meta.get("TransferSyntaxUID", "") if meta else "") == DEFLATED,
     )
+
+
+def _stored_class(dataset: Dataset) -> str:
+    meta = getattr(dataset, "file_meta", None)
+    return str(meta.get("MediaStorageSOPClassUID", "") or "") if meta else ""
+
+
+def _class(dataset: Dataset) -> str:
+    return _text(dataset, "SOPClassUID") or _stored_class(dataset)
+
+
+def _patient(dataset: Dataset) -> str | None:
+    return _shared(_text(dataset, "PatientID") or _text(dataset, "PatientName"))
 
 
 def _shared(text: str | None) -> str | None:

@@ -17,6 +17,7 @@ from pydicom.uid import (
 )
 
 from asclepius.errors import Rejected
+from asclepius.resample import frames
 from asclepius.resample.grey import Grey
 from asclepius.resample.jpeg import with_whole_scans
 from asclepius.resample.native import Series
@@ -91,9 +92,9 @@ class Reader:
         for number, frame in enumerate(decoded(dataset)):
             single = Slice(
                 pixels=_values(dataset, grey, frame, number, self._fill),
-                position=_numbers(_attribute(dataset, number, "PlanePositionSequence", "ImagePositionPatient"), 3),
-                orientation=_orientation(dataset, number),
-                spacing=_spacing(dataset, number),
+                position=frames.position(dataset, number),
+                orientation=frames.orientation(dataset, number),
+                spacing=frames.spacing(dataset, number),
             )
             self._first = self._first or (data, dataset, grey, single)
             yield single
@@ -135,9 +136,9 @@ def decoded(dataset: Dataset) -> np.ndarray:
             f"the pixels cannot be decoded ({getattr(name, 'name', 'no transfer syntax')}, {type(error).__name__}); "
             "export it uncompressed",
         ) from None
-    frames = int(dataset.get("NumberOfFrames") or 1)
+    count = int(dataset.get("NumberOfFrames") or 1)
     samples = int(dataset.get("SamplesPerPixel") or 1)
-    return array.reshape(frames, int(dataset.Rows), int(dataset.Columns), samples)
+    return array.reshape(count, int(dataset.Rows), int(dataset.Columns), samples)
 
 
 def _check_streams(dataset: Dataset) -> None:
@@ -145,13 +146,13 @@ def _check_streams(dataset: Dataset) -> None:
     if dataset.file_meta.get("TransferSyntaxUID") not in JPEG:
         return
     try:
-        frames = list(generate_frames(dataset.PixelData, number_of_frames=int(dataset.get("NumberOfFrames") or 1)))
+        streams = list(generate_frames(dataset.PixelData, number_of_frames=int(dataset.get("NumberOfFrames") or 1)))
     except (ValueError, EOFError):
         return  # the decoder will say so
-    if any(END not in frame[-16:] for frame in frames):
+    if any(END not in stream[-16:] for stream in streams):
         raise Rejected("truncated", "compressed pixels stop before their end marker; copy the file again")
-    mended = [with_whole_scans(frame) for frame in frames]
-    if mended != frames:
+    mended = [with_whole_scans(stream) for stream in streams]
+    if mended != streams:
         dataset.PixelData = encapsulate(mended)
 
 
@@ -178,53 +179,7 @@ def _values(dataset: Dataset, grey: Grey, frame: np.ndarray, number: int, fill: 
     if frame.shape[-1] > 1:
         return frame[..., :3]
     slope, intercept = (
-        _number(_attribute(dataset, number, "PixelValueTransformationSequence", name), default)
+        frames.number_of(frames.attribute(dataset, number, "PixelValueTransformationSequence", name), default)
         for name, default in (("RescaleSlope", 1.0), ("RescaleIntercept", 0.0))
     )
     return grey.values(frame, slope, intercept, fill)
-
-
-def _attribute(dataset: Dataset, number: int, sequence: str, keyword: str) -> object:
-    """An attribute of a frame: its own functional group, else the shared one, else the object's (PS3.3 C.7.6.16)."""
-    own = dataset.get("PerFrameFunctionalGroupsSequence") or []
-    groups = [own[number]] if number < len(own) else []
-    for group in [*groups, *(dataset.get("SharedFunctionalGroupsSequence") or [])]:
-        items = group.get(sequence)
-        if items and keyword in items[0]:
-            return items[0].get(keyword)
-    return dataset.get(keyword)
-
-
-def _number(value: object, default: float) -> float:
-    return default if value in (None, "") else float(value)
-
-
-def _numbers(value: object, count: int) -> np.ndarray | None:
-    """A multi-valued attribute as floats; None if absent, incomplete or not finite."""
-    try:
-        found = np.array([float(item) for item in value], dtype=float)
-    except (TypeError, ValueError):
-        return None
-    return found if len(found) == count and np.isfinite(found).all() else None
-
-
-def _orientation(dataset: Dataset, number: int) -> np.ndarray | None:
-    cosines = _numbers(_attribute(dataset, number, "PlaneOrientationSequence", "ImageOrientationPatient"), 6)
-    if cosines is None:
-        return None
-    pair = cosines.reshape(2, 3)
-    norms = np.linalg.norm(pair, axis=1, keepdims=True)
-    # Headers round cosines to a few digits; anything beyond that is no orientation.
-    return pair / norms if (np.abs(norms - 1) < 0.01).all() and abs(pair[0] @ pair[1]) < 0.01 else None
-
-
-def _spacing(dataset: Dataset, number: int) -> tuple[float, float] | None:
-    """(y, x) in mm, at the patient where the header tells it, else at the detector."""
-    found = _numbers(_attribute(dataset, number, "PixelMeasuresSequence", "PixelSpacing"), 2)
-    if found is None:
-        found = _numbers(dataset.get("ImagerPixelSpacing"), 2)
-        if found is not None:
-            found = found / max(_number(dataset.get("EstimatedRadiographicMagnificationFactor"), 1.0), 1.0)
-    if found is None:
-        found = _numbers(dataset.get("NominalScannedPixelSpacing"), 2)
-    return (float(found[0]), float(found[1])) if found is not None and found.min() > 0 else None

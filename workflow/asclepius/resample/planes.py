@@ -41,6 +41,18 @@ class Planes:
         """Whether slices are the grid's own."""
         return len(self.places) == self.grid.shape[0] and not self.shifts.any()
 
+    @property
+    def origins(self) -> np.ndarray:
+        """(slices, 3), LPS of each slice's first pixel, mm."""
+        index = np.column_stack([self.shifts[:, ::-1], self.places])
+        return index @ self.grid.affine[:3, :3].T + self.grid.affine[:3, 3]
+
+    def nearest(self, z: float) -> tuple[int, float]:
+        """The slice next to a place (z, in voxels of the grid), and how far off, in distances to its neighbour."""
+        number = int(np.abs(self.places - z).argmin())
+        gaps = np.diff(self.places)[max(number - 1, 0) : number + 1]
+        return number, abs(z - self.places[number]) / (gaps.max() if len(gaps) else 1.0)
+
     def put(self, slices: Sequence[np.ndarray], fill: float, *, labels: bool = False) -> np.ndarray:
         """Slices on the grid.
 

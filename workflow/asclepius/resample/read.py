@@ -70,11 +70,19 @@ class Container:
         """
         if row.mask is None or row.format == "npz":
             return None
-        data = self._bytes(row.mask)
+        members = json.loads(row.mask) if row.mask.startswith("[") else [row.mask]
+        data = self._bytes(members[0])
         if data[128:132] == b"DICM":
-            from asclepius.resample import dicom
+            from asclepius.resample import contours, dicom, segmentation
 
-            found = dicom.read([data], 0.0, 0)
+            dataset = dicom.parsed(data)
+            kind = dataset.get("SOPClassUID")
+            if kind in segmentation.CLASSES:
+                return segmentation.read(dataset, scan, self.settings.mask_classes)
+            if kind == contours.STRUCTURES:
+                return contours.read(dataset, scan, self.settings.mask_classes)
+            files = [data, *(self._bytes(name) for name in members[1:])]
+            found = dicom.read(files, 0.0, self.settings.missing_slices, self.settings.gantry_tilt)
         else:
             from asclepius.resample import nifti, pictures
 

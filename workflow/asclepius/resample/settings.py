@@ -26,9 +26,16 @@ class ResampleSettings(Settings):
     gantry_tilt: Literal["correct", "refuse"] = Field(
         "correct", description="DICOM slices sheared by a tilted gantry: straighten them, or quarantine the series"
     )
+    mask_classes: dict[str, int] = Field(
+        {},
+        description="DICOM SEG and RT structures: name or number of a segment, and its number in the mask; others are "
+        "left out; empty keeps all under their own numbers",
+    )
 
     @model_validator(mode="after")
     def _consistent(self) -> Self:
+        if any(not 0 < number < 256 for number in self.mask_classes.values()):
+            raise ValueError("mask_classes: numbers are 1 to 255; leave out what is not wanted")
         if min(self.size) < 1:
             raise ValueError("size: every side has at least one pixel")
         if self.spacing is not None:
