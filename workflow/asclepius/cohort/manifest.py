@@ -50,7 +50,7 @@ def of_source(settings: SourceSettings, unit: str, limit: float, key: str) -> Pa
     images["visit"] = images["visit"].where(images["visit"].notna(), "1")
     check_agreement(images, settings, key)
     masks = images["mask"].dropna().unique()
-    missing = {mask for mask in masks if not (settings.path / mask).is_file()}
+    missing = {mask for mask in masks if not (settings.path / mask).exists()}
     if missing:
         notes.append(f"{len(missing)} masks of {len(masks)} do not exist; those images have none")
         images["mask"] = images["mask"].where(~images["mask"].isin(missing))

@@ -22,7 +22,7 @@ MANIFEST = Schema(
         "official": "str",  # role in the source's own split: train, validation, test, or external
         "age": "float",  # years
         "sex": "str",  # F, M or O
-        "mask": "str",  # path of a mask relative to root
+        "mask": "str",  # path of a mask relative to root: a file, or the folder of a DICOM series
         "boxes": "str",  # JSON list of [x0, y0, z0, x1, y1, z1] in source voxels, upper end exclusive
         "shard": "int",
     },

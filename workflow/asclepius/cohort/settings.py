@@ -40,7 +40,11 @@ class SourceSettings(Settings):
     age: str | None = Field(None, description="column with the age in years")
     sex: str | None = Field(None, description="column with the sex (F, M, O)")
     official: str | None = Field(None, description="column with the source's own split: train, validation or test")
-    mask: str | None = Field(None, description="column with the path of a mask, relative to path")
+    mask: str | None = Field(
+        None,
+        description="column with the path of a mask, a file or the folder of a DICOM series, relative to path; DICOM "
+        "segmentations and structure sets are found without it",
+    )
     boxes: str | None = Field(
         None, description="column with boxes: JSON list of [x0, y0, z0, x1, y1, z1] in voxels, upper end exclusive"
     )

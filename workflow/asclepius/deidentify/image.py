@@ -8,8 +8,10 @@ from functools import partial
 from pathlib import Path
 from typing import Any
 
+from asclepius.cohort.masks import STRUCTURES
 from asclepius.deidentify import buffers, nifti, scans
 from asclepius.deidentify.buffers import Buffer
+from asclepius.deidentify.dicom import reading
 from asclepius.deidentify.dicom.clean import DicomCleaner, learn_from
 from asclepius.deidentify.patient import Change, Patient
 from asclepius.deidentify.pictures import kinds
@@ -24,7 +26,7 @@ class Image:
 
     Args:
         members: names in the release, in reading order.
-        mask: the mask's name, if there is one.
+        mask: the mask's name, or a JSON list of them, if there is one.
         audit: changes by file ("<token>/*.dcm" stands for all slices).
     """
 
@@ -72,10 +74,29 @@ class Cleaner:
         if not members:
             raise Rejected("empty", "the image has no files")
         if row["mask"]:
-            path = path_of(row["root"], row["mask"])
+            try:
+                with all_or_none(self._release, self._told):
+                    mask = self._mask(path_of(row["root"], row["mask"]), token, patient, audit)
+            except Rejected as rejected:  # the image itself is sound
+                print(f"image {token} is released without its mask: {rejected.sentence}", flush=True)
+        return Image(members, mask, audit)
+
+    def _mask(self, path: Path, token: str, patient: Patient, audit: dict[str, Counter[Change]]) -> str:
+        """Release a mask, a file or a folder with a DICOM series; its name, or a JSON list of names."""
+        if not path.is_dir():
             mask, changes = self._file(path, None, f"{token}/mask", f"{token}/mask", patient, mask=True)
             audit[mask] = changes
-        return Image(members, mask, audit)
+            return mask
+        members, total = [], Counter()
+        for number, file in enumerate(sorted(file for file in path.iterdir() if not file.name.startswith("."))):
+            name = f"{token}/mask/{number:05d}"
+            member, changes = self._file(file, None, name, name, patient, mask=True)
+            members.append(member)
+            total.update(changes)
+        if not members:
+            raise Rejected("empty", "the mask's folder is empty")
+        audit[f"{token}/mask/*"] = total
+        return json.dumps(members)
 
     def _file(
         self, path: Path, form: str | None, member: str, fallback: str, patient: Patient, *, mask: bool = False
@@ -104,7 +125,7 @@ class Cleaner:
     def _dicom(self, member: str, data: Buffer, fallback: str, patient: Patient, *, mask: bool) -> Counter[Change]:
         started = bool(patient.harvested)
         source, new = self._dicom_files.read(data, patient)
-        if source.pixels is None:
+        if source.pixels is None and not (mask and source.sop_class == STRUCTURES):
             raise Rejected("not-an-image", "a DICOM object without pixels")
         self.late |= new and started
         written, proof = self._dicom_files.clean(source, patient, fallback, drawn=mask)
@@ -150,7 +171,7 @@ class reads:
 
 def format_of(head: bytes) -> str:
     """dicom, nifti or picture, by a file's first bytes."""
-    if head[128:132] == b"DICM":
+    if reading.is_dicom(head):
         return "dicom"
     nifti_like = head[:2] == nifti.GZIP or head[:4] in (
         b"\x5c\x01\0\0",

@@ -19,7 +19,7 @@ MANIFEST = Schema(
         "path": "str",  # the shard's release (.zip or folder), or the .npz a view looks into
         "member": "str",  # JSON list of the container's members in reading order, or the array's name
         "row": "int",
-        "mask": "str",  # the mask's member in the container
+        "mask": "str",  # the mask's member in the container, or a JSON list of a DICOM series' members
         "boxes": "str",
         "shard": "int",
         "position": "int",  # rank in the source, independent of the key; -1 in a shard's own table, set when gathered
