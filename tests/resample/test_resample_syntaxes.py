@@ -11,9 +11,9 @@ from PIL import Image
 from pydicom.encaps import encapsulate
 from resample_cases import dicom_bytes, shared
 
+from asclepius.deidentify.pixels.jpeg import with_whole_scans
 from asclepius.errors import Rejected
 from asclepius.resample import dicom
-from asclepius.resample.jpeg import with_whole_scans
 
 RAMP = (np.add.outer(np.arange(16), np.arange(16)) * 100).astype(np.uint16)
 GREY8 = (RAMP // 20).astype(np.uint8)

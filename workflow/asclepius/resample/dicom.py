@@ -6,7 +6,7 @@ from collections.abc import Iterator
 
 import numpy as np
 from pydicom import Dataset, dcmread
-from pydicom.encaps import encapsulate, generate_frames
+from pydicom.encaps import generate_frames
 from pydicom.errors import InvalidDicomError
 from pydicom.pixels import apply_color_lut, pixel_array
 from pydicom.uid import (
@@ -16,10 +16,10 @@ from pydicom.uid import (
     UncompressedTransferSyntaxes,
 )
 
+from asclepius.deidentify.pixels import jpeg
 from asclepius.errors import Rejected
 from asclepius.resample import frames
 from asclepius.resample.grey import Grey
-from asclepius.resample.jpeg import with_whole_scans
 from asclepius.resample.native import Series
 from asclepius.resample.scan import Scan
 from asclepius.resample.volume import Slice, assemble, flat
@@ -127,6 +127,7 @@ def decoded(dataset: Dataset) -> np.ndarray:
         raise Rejected(reason, "the object has no pixels; copy it again, or leave it out of the source")
     _check_length(dataset)
     _check_streams(dataset)
+    jpeg.mend(dataset)
     try:
         array = pixel_array(dataset)
     except Exception as error:  # decoders raise anything; one bad image must not stop the shard
@@ -142,7 +143,7 @@ def decoded(dataset: Dataset) -> np.ndarray:
 
 
 def _check_streams(dataset: Dataset) -> None:
-    """Refuse JPEG streams without an end, of which decoders make half a picture; mend the headers of others."""
+    """Refuse JPEG streams without an end, of which decoders make half a picture."""
     if dataset.file_meta.get("TransferSyntaxUID") not in JPEG:
         return
     try:
@@ -151,9 +152,6 @@ def _check_streams(dataset: Dataset) -> None:
         return  # the decoder will say so
     if any(END not in stream[-16:] for stream in streams):
         raise Rejected("truncated", "compressed pixels stop before their end marker; copy the file again")
-    mended = [with_whole_scans(stream) for stream in streams]
-    if mended != streams:
-        dataset.PixelData = encapsulate(mended)
 
 
 def _check_length(dataset: Dataset) -> None:

@@ -10,6 +10,7 @@ from pydicom import Dataset
 from pydicom.pixels import get_decoder
 from pydicom.uid import UID, ExplicitVRBigEndian
 
+from asclepius.deidentify.pixels import jpeg
 from asclepius.deidentify.pixels.layout import PIXEL_DATA, Layout
 from asclepius.deidentify.pixels.lossless import Coded, encode
 from asclepius.deidentify.pixels.native import Fill, Native
@@ -59,6 +60,7 @@ class Raster:
         self._cleared = False
         self._range: tuple[float, float] | None = None
         if self.syntax.is_encapsulated:
+            jpeg.mend(dataset)
             self._decompress()
         else:
             swapped = self.syntax == ExplicitVRBigEndian and dataset[layout.tag].VR == "OW"
