@@ -5,6 +5,7 @@ import os
 import re
 from collections import Counter
 from pathlib import Path
+from typing import NamedTuple
 
 from asclepius.cohort import demographics, header, masks, series
 from asclepius.cohort.folder import PICTURES, SIDE_FILES, Tally, file_list, layout, locate, printable, suffix, walk
@@ -35,18 +36,26 @@ def read(settings: SourceSettings, unit: str) -> Inventory:
             drawn.append(found)
         elif found is not None:
             by_patient.setdefault(found.patient, []).append(found)
-    rows: list[tuple[str, list[Header]]] = []
+    rows: list[Row] = []
     for files in by_patient.values():
         kept, copies = series.without_copies(files, lambda path: (folder / path).read_bytes())
         scan.leave_out(copies, Rejected("duplicate", "a second copy of files that are already in the cohort"), unit)
         kept = scan.wanted(kept, unit)
         rows += scan.volumes(kept) if unit == "volume" else scan.single(kept)
-    rows.sort(key=lambda row: (row[1][0].path, row[0]))
-    chosen = scan.masks(drawn, [files for _, files in rows], unit)
+    rows.sort(key=lambda row: (row.files[0].path, row.source))
+    chosen = scan.masks(drawn, [row.files for row in rows], unit)
     odd = any(end not in SIDE_FILES for end in tally.endings)
     return Inventory(
         _table(rows, chosen, settings, prefix, unit), rejects.frame(), [f"passed over: {tally}"] if odd else []
     )
+
+
+class Row(NamedTuple):
+    """An image: its name, its files in order, and which volume of a multi-frame object it is, -1 if it is the whole."""
+
+    source: str
+    files: list[Header]
+    part: int = -1
 
 
 class _Scan:
@@ -119,8 +128,8 @@ class _Scan:
             self.leave_out(files, Rejected("wrong-modality", sentence), unit)
         return kept
 
-    def volumes(self, headers: list[Header]) -> list[tuple[str, list[Header]]]:
-        """(source, slices) of each volume of one patient."""
+    def volumes(self, headers: list[Header]) -> list[Row]:
+        """Each volume of one patient."""
         by_series: dict[str, list[Header]] = {}
         for found in headers:
             by_series.setdefault(found.series or os.path.dirname(found.path), []).append(found)
@@ -129,7 +138,9 @@ class _Scan:
             sorted_out = series.volumes(files)
             for left, rejected in sorted_out.rejected:
                 self.leave_out(left, rejected, "volume")
-            rows += [(self._name(slices), slices) for slices in sorted_out.volumes]
+            for slices in sorted_out.volumes:
+                count = slices[0].parts
+                rows += [Row(self._name(slices), slices, part if count > 1 else -1) for part in range(count)]
         return rows
 
     def masks(self, drawn: list[Mask], images: list[list[Header]], unit: str) -> list[str | None]:
@@ -152,25 +163,24 @@ class _Scan:
         self.names[base] += 1
         return base if self.names[base] == 1 else f"{base}:{self.names[base]}"
 
-    def single(self, headers: list[Header]) -> list[tuple[str, list[Header]]]:
-        """(source, file) of each complete file."""
+    def single(self, headers: list[Header]) -> list[Row]:
+        """Each complete file."""
         cut = [found for found in headers if not found.complete]
         sentence = "the file is shorter than its header says; copy it again"
         self.leave_out(cut, Rejected("truncated", sentence), "image")
-        return [(printable(found.path), [found]) for found in headers if found.complete]
+        return [Row(printable(found.path), [found]) for found in headers if found.complete]
 
 
-def _table(
-    rows: list[tuple[str, list[Header]]], drawn: list[str | None], settings: SourceSettings, prefix: str, unit: str
-):
-    first = [files[0] for _, files in rows]
+def _table(rows: list[Row], drawn: list[str | None], settings: SourceSettings, prefix: str, unit: str):
+    first = [row.files[0] for row in rows]
     official, classes = layout([found.path for found in first])
-    folders = [series.common_folder(files) for _, files in rows]
+    folders = [series.common_folder(row.files) for row in rows]
     return images(
         len(rows),
-        source=[name for name, _ in rows],
+        source=[row.source for row in rows],
         root=str(settings.path),
-        files=[file_list([found.path for found in files], prefix) for _, files in rows],
+        files=[file_list([found.path for found in row.files], prefix) for row in rows],
+        row=[row.part for row in rows],
         format="dicom",
         patient=[found.patient for found in first],
         visit=[found.study or found.date for found in first],

@@ -6,7 +6,7 @@ import os
 import struct
 import sys
 import warnings
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import BinaryIO
 
@@ -16,7 +16,7 @@ from pydicom.dataset import Dataset
 from pydicom.multival import MultiValue
 from pydicom.tag import BaseTag, Tag
 
-from asclepius.cohort import masks
+from asclepius.cohort import frames, masks
 from asclepius.cohort.masks import Mask
 from asclepius.errors import Rejected
 
@@ -39,9 +39,12 @@ KEYWORDS = (
     "PatientSex",
     "PatientAge",
     "EchoTime",
+    "InversionTime",
     "TriggerTime",
-    "DiffusionBValue",
     "ConvolutionKernel",
+    "FlipAngle",
+    "DiffusionBValue",
+    "DiffusionGradientOrientation",
     "StudyInstanceUID",
     "SeriesInstanceUID",
     "FrameOfReferenceUID",
@@ -53,13 +56,24 @@ KEYWORDS = (
     "NumberOfFrames",
     "Rows",
     "Columns",
+    "PixelSpacing",
 )
 TAGS = {name: Tag(name) for name in KEYWORDS}
 # The three elements that may hold pixels (PS3.3 C.7.6.3 and C.7.6.24).
 PIXELS = frozenset(Tag(name) for name in ("PixelData", "FloatPixelData", "DoubleFloatPixelData"))
 UNDEFINED = 0xFFFFFFFF
-# What tells slices at one place apart: phases, echoes, time points, diffusion weights (PS3.3 C.7.6 and C.8.3).
-SEPARATORS = ("AcquisitionNumber", "TemporalPositionIdentifier", "EchoTime", "DiffusionBValue", "TriggerTime")
+# What tells slices at one place apart: phases, echoes, time points, kinds of image, diffusion (PS3.3 C.7.6, C.8.3).
+SEPARATORS = (
+    "AcquisitionNumber",
+    "TemporalPositionIdentifier",
+    "EchoTime",
+    "ImageType",
+    "InversionTime",
+    "FlipAngle",
+    "DiffusionBValue",
+    "DiffusionGradientOrientation",
+    "TriggerTime",
+)
 DEFLATED = "1.2.840.10008.1.2.1.99"
 DICOMDIR = "1.2.840.10008.1.3.10"
 # SOP classes that hold a matrix but no image of a patient (PS3.4 annex B.5).
@@ -75,9 +89,11 @@ class Header:
     path: relative to the folder walked.
     orientation: direction cosines of a row, then of a column (PS3.3 C.7.6.2); None if absent.
     position: of the first voxel, mm.
+    spacing: of pixels (y, x), mm; None if absent.
     complete: False if the file ends before its pixels do, as far as their length is stated.
     frame: Frame of Reference UID.
     separators: values of `SEPARATORS`.
+    parts: volumes within a multi-frame object.
     """
 
     path: str
@@ -100,9 +116,11 @@ class Header:
     frames: int
     orientation: tuple[float, ...] | None
     position: tuple[float, ...] | None
+    spacing: tuple[float, ...] | None
     number: float
     separators: tuple[str | None, ...]
     complete: bool
+    parts: int = 1
 
 
 def is_dicom(head: bytes) -> bool:
@@ -135,7 +153,11 @@ def read(folder: Path, path: str) -> Header | Mask:
                 size = os.fstat(file.fileno()).st_size
             if _class(dataset) in masks.CLASSES:
                 return masks.read(full, path, _patient(dataset))
-            return _header(path, dataset, end.place is not None and end.place <= size)
+            found = _header(path, dataset, end.place is not None and end.place <= size)
+            if found.frames > 1:
+                whole = pydicom.dcmread(full, force=True, stop_before_pixels=True)
+                found = replace(found, parts=len(frames.parts(whole)))
+            return found
         except Rejected:
             raise
         except EOFError:
@@ -164,6 +186,8 @@ def _header(path: str, dataset: Dataset, complete: bool) -> Header:
     sop_class = _class(dataset)
     if DICOMDIR in (sop_class, _stored_class(dataset)):
         raise Rejected("not-an-image", "a DICOMDIR, a list of files")
+    if "MOSAIC" in (_text(dataset, "ImageType") or "").upper().split("\\"):
+        raise Rejected("wrong-shape", "a mosaic, slices side by side in one picture; export them one by one")
     if sop_class in DERIVED:
         raise Rejected("not-an-image", f"{DERIVED[sop_class]}, no image of its own")
     rows, columns = _number(dataset, "Rows"), _number(dataset, "Columns")
@@ -171,7 +195,6 @@ def _header(path: str, dataset: Dataset, complete: bool) -> Header:
         if not sop_class and not len(dataset):
             raise Rejected("unreadable", "the file holds no DICOM element that is known; export it again")
         raise Rejected("not-an-image", "a DICOM object without rows and columns, such as a report or a plan")
-    frames = max(1, int(_float(_text(dataset, "NumberOfFrames"), 1)))
     dates = (_date(_text(dataset, name)) for name in ("StudyDate", "SeriesDate", "AcquisitionDate"))
     words = (_text(dataset, name) for name in ("Manufacturer", "ManufacturerModelName", "ConvolutionKernel"))
     scanner = " ".join(word.replace("\\", "/") for word in words if word)
@@ -193,9 +216,10 @@ def _header(path: str, dataset: Dataset, complete: bool) -> Header:
         description=_shared(_text(dataset, "SeriesDescription") or ""),
         rows=rows,
         columns=columns,
-        frames=frames,
+        frames=max(1, int(_float(_text(dataset, "NumberOfFrames"), 1))),
         orientation=_vector(_text(dataset, "ImageOrientationPatient"), 6),
         position=_vector(_text(dataset, "ImagePositionPatient"), 3),
+        spacing=_vector(_text(dataset, "PixelSpacing"), 2),
         number=_float(_text(dataset, "InstanceNumber"), math.inf),
         separators=tuple(_shared(_text(dataset, name)) for name in SEPARATORS),
         # A deflated file is read from memory, where its length says nothing.

@@ -9,7 +9,7 @@ MANIFEST = Schema(
         "root": "str",  # folder or file as given in the config
         "files": "str",  # JSON list of paths relative to root, in reading order
         "member": "str",  # array name inside an .npz
-        "row": "int",  # row inside that array, -1 otherwise
+        "row": "int",  # row inside that array, or volume of a multi-frame object; -1 otherwise
         "stamp": "str",  # of the files' sizes and times: a file written anew changes its shard's manifest
         "format": "str",  # dicom, nifti, picture or npz
         "patient": "str",

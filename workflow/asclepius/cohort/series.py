@@ -5,16 +5,15 @@ import posixpath
 import re
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
-from itertools import groupby
 
-import numpy as np
-
+from asclepius.cohort import stacks
 from asclepius.cohort.header import Header
 from asclepius.errors import Rejected
 
-TURNED = 1e-2  # direction cosines of one volume agree better than this
-SAME_PLACE = 1e-3  # mm
-LOCALISER = re.compile(r"\b(locali[sz]er|scout|survey|topogram|surview)\b", re.IGNORECASE)
+LOCALISER = re.compile(
+    r"(?<![a-z])(locali[sz]ers?|loc|scout|survey|topograms?|surview|scanogram|(3|three|tri)[ -]?plane)(?![a-z])",
+    re.IGNORECASE,
+)
 
 
 @dataclass
@@ -63,8 +62,8 @@ def _digest(header: Header, content: Callable[[str], bytes]) -> bytes:
 def volumes(headers: Iterable[Header]) -> Sorted:
     """The volumes of one series of one patient.
 
-    Slices of one orientation and matrix form a volume. Where several lie at one place, the first element that tells
-    them apart (acquisition, time point, echo, diffusion weight, trigger time) separates them.
+    Slices of one orientation, matrix and pixel size form a volume. Where several lie at one place, or two stacks stand
+    between each other, the elements that tell them apart (acquisition, time point, echo, kind of image ...) do so.
     """
     headers = list(headers)
     found = Sorted([], [])
@@ -73,7 +72,7 @@ def volumes(headers: Iterable[Header]) -> Sorted:
         sentence = f"{cut} of the {len(headers)} files of the series are cut short; copy it again"
         return Sorted([], [(headers, Rejected("truncated", sentence))])
     found.volumes += [[header] for header in headers if header.frames > 1]
-    groups = _alike([header for header in headers if header.frames == 1])
+    groups = stacks.alike([header for header in headers if header.frames == 1])
     for group in groups:
         if len(group) == 1:
             alone = len(headers) == 1
@@ -85,7 +84,7 @@ def volumes(headers: Iterable[Header]) -> Sorted:
             )
             found.rejected.append((group, Rejected(reason, sentence)))
             continue
-        parts = _separate(group)
+        parts = stacks.separate(group)
         if parts is None:
             sentence = "several slices at one place and nothing in the header tells them apart"
             found.rejected.append((group, Rejected("geometry", sentence)))
@@ -93,67 +92,6 @@ def volumes(headers: Iterable[Header]) -> Sorted:
             found.volumes += parts
     found.volumes.sort(key=lambda slices: (-len(slices), slices[0].path))
     return found
-
-
-def _alike(headers: list[Header]) -> list[list[Header]]:
-    """Groups of one matrix size and one orientation, within `TURNED` of the group's first slice."""
-    groups: list[list[Header]] = []
-    for header in headers:
-        for group in groups:
-            if _same_frame(group[0], header):
-                group.append(header)
-                break
-        else:
-            groups.append([header])
-    return groups
-
-
-def _same_frame(one: Header, other: Header) -> bool:
-    if (one.rows, one.columns) != (other.rows, other.columns) or (one.orientation is None) != (
-        other.orientation is None
-    ):
-        return False
-    if one.orientation is None:
-        return True
-    return max(abs(a - b) for a, b in zip(one.orientation, other.orientation, strict=True)) < TURNED
-
-
-def place(header: Header) -> float | None:
-    """Distance along the normal of the slice, mm, from the origin of the patient's axes; None without a position."""
-    if header.orientation is None or header.position is None:
-        return None
-    normal = np.cross(header.orientation[:3], header.orientation[3:])
-    return float(normal @ np.asarray(header.position))
-
-
-def ordered(headers: list[Header]) -> list[Header]:
-    """Slices along the normal; by instance number, then path, if any lacks its position."""
-    places = {header.path: place(header) for header in headers}
-    if any(value is None for value in places.values()):
-        return sorted(headers, key=lambda header: (header.number, header.path))
-    return sorted(headers, key=lambda header: (places[header.path], header.number, header.path))
-
-
-def _repeats(headers: list[Header]) -> bool:
-    places = [place(header) for header in ordered(headers)]
-    if any(value is None for value in places):
-        return False
-    return bool((np.diff(places) < SAME_PLACE).any())
-
-
-def _separate(headers: list[Header]) -> list[list[Header]] | None:
-    """Volumes of one slice per place; None if no element of the header separates them."""
-    if not _repeats(headers):
-        return [ordered(headers)]
-    for element in range(len(headers[0].separators)):
-
-        def value(header: Header, element: int = element) -> str:
-            return header.separators[element] or ""
-
-        parts = [list(part) for _, part in groupby(sorted(headers, key=value), key=value)]
-        if len(parts) > 1 and all(len(part) > 1 and not _repeats(part) for part in parts):
-            return [ordered(part) for part in parts]
-    return None
 
 
 def common_folder(headers: list[Header]) -> str:

@@ -16,6 +16,7 @@ from pydicom.uid import (
     UncompressedTransferSyntaxes,
 )
 
+from asclepius.cohort.frames import parts as volumes_within
 from asclepius.deidentify.pixels import jpeg
 from asclepius.errors import Rejected
 from asclepius.resample import frames
@@ -28,13 +29,14 @@ JPEG = frozenset((*JPEGTransferSyntaxes, *JPEGLSTransferSyntaxes, *JPEG2000Trans
 END = b"\xff\xd9"  # of JPEG, JPEG-LS and JPEG 2000 alike
 
 
-def read(files: list[bytes], fill: float, missing_slices: int, gantry_tilt: str = "correct") -> Scan:
+def read(files: list[bytes], fill: float, missing_slices: int, gantry_tilt: str = "correct", part: int = -1) -> Scan:
     """A series, a multi-frame object or a single image.
 
     Args:
         files: contents of the series' files in any order.
         fill: value for what the scanner marked as padding.
         missing_slices, gantry_tilt: see `volume.assemble`.
+        part: which volume of a multi-frame object; -1 for the whole.
 
     Raises:
         Rejected: with the reason that holds for the first file that fails.
@@ -42,6 +44,8 @@ def read(files: list[bytes], fill: float, missing_slices: int, gantry_tilt: str 
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # pydicom warns of oddities that it copes with, and quotes the header
         slices = _slices(files, fill)
+        if part >= 0:
+            slices = [slices[number] for number in volumes_within(parsed(files[0]))[part]]
     if len(slices) == 1:
         return flat(slices[0])
     if len(files) == 1 and all(single.position is None for single in slices):

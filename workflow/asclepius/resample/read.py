@@ -51,7 +51,7 @@ class Container:
             from asclepius.resample import dicom
 
             files = [self._bytes(name) for name in members]
-            return dicom.read(files, fill, self.settings.missing_slices, self.settings.gantry_tilt)
+            return dicom.read(files, fill, self.settings.missing_slices, self.settings.gantry_tilt, row.row)
         if row.format == "nifti":
             from asclepius.resample import nifti
 
