@@ -1,4 +1,5 @@
 import json
+import os
 
 import pytest
 
@@ -208,3 +209,46 @@ def test_the_phantom_is_read_like_any_dicom_source(cohort, series_folder, table,
     assert found.images["boxes"].tolist() == ["[[1,2,0,3,4,2]]", None]
     assert json.loads(found.images["files"][0])[0] == "images/x/IM0001"
     assert found.reasons() == {"wrong-modality": 1}
+
+
+def test_names_with_spaces_other_letters_and_no_letters_at_all_are_read(cohort, series_folder, tmp_path):
+    root = tmp_path / "mit Leerzeichen/Größe 影像"
+    series_folder(root / "ill/a b", "1.2.3.1", PatientID="MRN-1")
+    os.rename(root / "ill/a b/IM0001", os.fsencode(root / "ill/a b") + b"/\xff\xfe'\"")
+    series_folder(root / "well/p2", "1.2.3.2", PatientID="MRN-2", StudyInstanceUID="1.2.4")
+    images = cohort(source="dicom", unit="volume", path=root, labels=FOLDERS).images
+    assert [len(json.loads(cell)) for cell in images["files"]] == [3, 3]
+    assert all((root / name).is_file() for cell in images["files"] for name in json.loads(cell))
+
+
+def test_loops_of_links_dead_links_and_pipes_do_not_stop_the_walk(cohort, series_folder, tmp_path):
+    root = tmp_path / "set"
+    two_patients(series_folder, root)
+    (root / "ill/loop").symlink_to(root)
+    (root / "ill/self.dcm").symlink_to(root / "ill/self.dcm")
+    (root / "ill/dead.dcm").symlink_to(tmp_path / "nowhere")
+    os.mkfifo(root / "ill/pipe.dcm")
+    found = cohort(source="dicom", unit="volume", path=root, labels=FOLDERS, max_rejected=0.9)
+    assert len(found.images) == 2
+    assert found.reasons() == {"unreadable": 2}
+
+
+@pytest.mark.skipif(os.geteuid() == 0, reason="root reads every folder")
+def test_a_folder_that_cannot_be_listed_stops_the_run_with_its_name(cohort, series_folder, tmp_path):
+    two_patients(series_folder, tmp_path / "set")
+    locked = tmp_path / "set/ill/locked"
+    locked.mkdir(mode=0)
+    with pytest.raises(StudyError, match=r"locked: cannot be listed \(Permission denied\)"):
+        cohort(source="dicom", unit="volume", path=tmp_path / "set", labels=FOLDERS)
+
+
+def test_the_source_is_only_read(cohort, series_folder, tmp_path):
+    root = tmp_path / "set"
+    two_patients(series_folder, root)
+    before = {path: path.stat().st_mtime_ns for path in root.rglob("*")}
+    for path in [root, *before]:
+        path.chmod(0o555 if path.is_dir() else 0o444)
+    cohort(source="dicom", unit="volume", path=root, labels=FOLDERS)
+    assert {path: path.stat().st_mtime_ns for path in root.rglob("*")} == before
+    for path in [root, *before]:
+        path.chmod(0o755 if path.is_dir() else 0o644)

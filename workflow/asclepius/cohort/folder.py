@@ -43,7 +43,7 @@ class Tally:
 
 
 def walk(folder: Path) -> Iterator[str]:
-    """Every file below a folder as a sorted relative path with "/"; hidden ones and loops of links left out.
+    """Every file below a folder as a sorted relative path with "/"; hidden ones, loops of links and pipes left out.
 
     Raises:
         StudyError: the folder does not exist, is a file or cannot be listed.
@@ -58,9 +58,11 @@ def walk(folder: Path) -> Iterator[str]:
         for entry in sorted(os.scandir(path), key=lambda entry: entry.name):
             if entry.name.startswith(".") or entry.name in SKIPPED_FOLDERS:
                 continue
-            if entry.is_dir():
+            if entry.is_file(follow_symlinks=False):  # known without a look at the disk
+                yield prefix + entry.name
+            elif os.path.isdir(entry.path):
                 yield from visit(entry.path, f"{prefix}{entry.name}/")
-            else:
+            elif os.path.isfile(entry.path) or not os.path.exists(entry.path):  # no pipe, which would never end
                 yield prefix + entry.name
 
     if not Path(folder).is_dir():
