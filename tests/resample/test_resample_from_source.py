@@ -183,3 +183,37 @@ def test_every_file_of_the_format_samples_is_stored_or_left_out_with_a_reason(st
     assert len(found.index) >= 60
     # Of all broken and odd files the pixels of none are thought to need a decoder that is not there.
     assert "undecodable" not in set(found.quarantine["reason"])
+
+
+def enhanced(ramp) -> bytes:
+    """Two time points of one stack, frames in disorder; the second is 1000 higher."""
+    order = [(z, t) for z in (3, 0, 5, 1, 4, 2) for t in (2, 1)]
+    groups = []
+    for z, t in order:
+        (group,) = items(
+            PlanePositionSequence=items(ImagePositionPatient=[-10.0, 5.0, 7.0 + 2.0 * z]),
+            FrameContentSequence=items(TemporalPositionIndex=t, StackID="1", InStackPositionNumber=z + 1),
+        )
+        groups.append(group)
+    shared_groups = items(
+        PlaneOrientationSequence=items(ImageOrientationPatient=[1, 0, 0, 0, 1, 0]),
+        PixelMeasuresSequence=items(PixelSpacing=[1.0, 1.5], SliceThickness=2.0),
+        PixelValueTransformationSequence=items(RescaleSlope=1, RescaleIntercept=-24, RescaleType="US"),
+    )
+    return dicom_bytes(
+        np.stack([ramp[z] + 1000 * (t - 1) for z, t in order]).astype(np.uint16),
+        NumberOfFrames=len(order), SOPClassUID="1.2.840.10008.5.1.4.1.1.4.1", Modality="MR",
+        SharedFunctionalGroupsSequence=shared_groups, PerFrameFunctionalGroupsSequence=groups,
+        SeriesInstanceUID="1.2.3.7", **UIDS,
+    )  # fmt: skip
+
+
+def test_each_time_point_of_an_enhanced_object_is_an_image(study, ramp, tmp_path):
+    write(tmp_path / "set/ill/e", [enhanced(ramp)])
+    found = study()
+    assert sorted(found.images["row"]) == [-1, 0, 1]
+    rows = found.index[found.index.index.str.contains("ill")]["row"]
+    assert len(rows) == 2
+    stored = sorted((found.store[row, ..., 0] for row in rows), key=lambda volume: volume.mean())
+    np.testing.assert_array_equal(stored[0], ramp.astype(int) - 24)
+    np.testing.assert_array_equal(stored[1], ramp.astype(int) + 976)
