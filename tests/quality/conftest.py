@@ -23,7 +23,7 @@ RELEASED = {
 STORED = {
     "mask_row": -1, "boxes": "[[1, 1, 1, 2, 2, 2]]", "shape": "[4, 4, 4]", "spacing": "[1, 1, 1]",
     "original_shape": "[8, 8, 8]", "original_spacing": "[1, 1, 1]", "minimum": -1000.0, "maximum": 400.0, "mean": 0.0,
-    "std": 9.0, "p01": -900.0, "p99": 300.0, "at_maximum": 0.001, "note": None,
+    "std": 9.0, "p01": -900.0, "p99": 300.0, "at_maximum": 0.001, "crop": None, "note": None,
 }  # fmt: skip
 
 

@@ -1,7 +1,9 @@
 """The array store: fixed-size images stacked in one memory-mappable .npy file per shard."""
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
+from typing import BinaryIO
 
 import numpy as np
 
@@ -14,36 +16,66 @@ def shard_path(folder: Path, shard: int) -> Path:
     return Path(folder) / f"shard-{shard:04d}.npy"
 
 
-def write(path: Path, arrays: Iterable[np.ndarray], shape: tuple[int, ...], dtype: np.dtype) -> int:
-    """Stream arrays of one shape into a .npy file and return how many there were.
+class Writer:
+    """Images of one shape on their way into a .npy file; made by `writing`.
 
     Args:
-        arrays: each of `shape`, axes (y, x, channel) or (z, y, x, channel); memory holds one at a time.
-        shape: of one image, without the leading axis.
+        handle: open for binary reading and writing.
+        shape: of one image, axes (y, x, channel) or (z, y, x, channel).
+    """
+
+    def __init__(self, handle: BinaryIO, shape: tuple[int, ...], dtype: np.dtype):
+        self._handle, self.shape, self.dtype, self.count = handle, tuple(shape), np.dtype(dtype), 0
+        self._header()
+
+    def add(self, array: np.ndarray) -> int:
+        """Append an image and return its row.
+
+        Raises:
+            StudyError: it has another shape.
+        """
+        if array.shape != self.shape:
+            raise StudyError(f"image {self.count} has shape {array.shape}, the store holds {self.shape}")
+        self._handle.write(np.ascontiguousarray(array, dtype=self.dtype).data)
+        self.count += 1
+        return self.count - 1
+
+    def end(self) -> None:
+        """Write the number of images into the header."""
+        self._handle.seek(0)
+        self._header()
+
+    def _header(self) -> None:
+        # NumPy pads the header so that a longer leading axis still fits: it can be rewritten in place.
+        np.lib.format.write_array_header_1_0(
+            self._handle,
+            {
+                "shape": (self.count, *self.shape),
+                "fortran_order": False,
+                "descr": np.lib.format.dtype_to_descr(self.dtype),
+            },
+        )
+
+
+@contextmanager
+def writing(path: Path, shape: tuple[int, ...], dtype: np.dtype) -> Iterator[Writer]:
+    """A Writer whose file takes its place only if the block ends well; memory holds one image at a time."""
+    with replacing(path) as temporary, open(temporary, "r+b") as handle:
+        writer = Writer(handle, shape, dtype)
+        yield writer
+        writer.end()
+
+
+def write(path: Path, arrays: Iterable[np.ndarray], shape: tuple[int, ...], dtype: np.dtype) -> int:
+    """Stream arrays of one shape into a .npy file and return how many there were.
 
     Raises:
         StudyError: an array has another shape.
     """
-    dtype = np.dtype(dtype)
-    count = 0
-    with replacing(path) as temporary, open(temporary, "r+b") as handle:
-        _header(handle, 0, shape, dtype)
+    with writing(path, shape, dtype) as writer:
         for array in arrays:
-            if array.shape != tuple(shape):
-                raise StudyError(f"{path}: image {count} has shape {array.shape}, the store holds {tuple(shape)}")
-            handle.write(np.ascontiguousarray(array, dtype=dtype).tobytes())
-            count += 1
-        handle.seek(0)
-        _header(handle, count, shape, dtype)
-    return count
-
-
-def _header(handle, count: int, shape: tuple[int, ...], dtype: np.dtype) -> None:
-    # NumPy pads the header so that a longer leading axis still fits: it can be rewritten in place.
-    np.lib.format.write_array_header_1_0(
-        handle,
-        {"shape": (count, *shape), "fortran_order": False, "descr": np.lib.format.dtype_to_descr(dtype)},
-    )
+            writer.add(array)
+        return writer.count
 
 
 class Store:

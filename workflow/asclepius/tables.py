@@ -1,6 +1,7 @@
 """Reading, writing and checking the Parquet tables that pass between stages."""
 
 import csv
+import errno
 import os
 import tempfile
 from collections.abc import Iterator, Mapping
@@ -14,6 +15,7 @@ import pyarrow.parquet as pq
 
 from asclepius.errors import StudyError
 
+NO_ROOM = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG)
 _KINDS = {"str": pa.string(), "int": pa.int64(), "float": pa.float64(), "bool": pa.bool_()}
 
 
@@ -75,6 +77,9 @@ def replacing(path: Path, *, private: bool = False) -> Iterator[Path]:
     """A temporary name beside `path` that takes its place only if the block ends well.
 
     A reader therefore never meets a half-written file. `private` leaves it readable by its owner alone.
+
+    Raises:
+        StudyError: the disk, the quota or a limit of file sizes leaves no room.
     """
     path = Path(path)
     path.parent.mkdir(parents=True, exist_ok=True)
@@ -84,8 +89,10 @@ def replacing(path: Path, *, private: bool = False) -> Iterator[Path]:
     try:
         yield Path(name)
         os.replace(name, path)
-    except BaseException:
+    except BaseException as error:
         Path(name).unlink(missing_ok=True)
+        if isinstance(error, OSError) and error.errno in NO_ROOM:
+            raise StudyError(f"{path}: {error.strerror}; make room and run again, nothing half-written stays") from None
         raise
 
 

@@ -1,10 +1,8 @@
 """The resample stage: every image of a shard on one grid, in one file."""
 
 import json
-import tempfile
 import time
 from collections import Counter
-from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -47,9 +45,14 @@ def run(
     start = time.perf_counter()
     table = _in_reading_order(tables.read(manifest, MANIFEST))
     worker = Shard(shard, settings, Quarantine("resample"))
-    masks.parent.mkdir(parents=True, exist_ok=True)
-    with Container(release, settings) as container:
-        worker.write(table, container, store, masks)
+    sides = tuple(settings.size)
+    with (
+        Container(release, settings) as container,
+        array_store.writing(store, (*sides, settings.channels), settings.dtype) as images,
+        array_store.writing(masks, (*sides, 1), np.uint8) as labels,
+    ):
+        for row in table.itertuples(index=False):
+            worker.add(row, container, images, labels)
     frame = pd.DataFrame(worker.records) if worker.records else INDEX.empty()
     tables.write(index, frame, INDEX)
     tables.write(quarantine, worker.quarantine.frame(), QUARANTINE)
@@ -64,29 +67,18 @@ class Shard:
         self.records: list[dict] = []
         self.masks = 0
 
-    def write(self, table: pd.DataFrame, container: Container, images: Path, masks: Path) -> None:
-        """Fill both array files; masks wait in a temporary file, so that memory does not grow with the shard."""
-        sides = tuple(self.settings.size)
-        with tempfile.TemporaryFile(dir=masks.parent) as waiting:
-            shape = (*sides, self.settings.channels)
-            array_store.write(images, self._arrays(table, container, waiting), shape, np.dtype(self.settings.dtype))
-            waiting.seek(0)
-            array_store.write(masks, _chunks(waiting, (*sides, 1)), (*sides, 1), np.dtype(np.uint8))
-
-    def _arrays(self, table: pd.DataFrame, container: Container, waiting) -> Iterator[np.ndarray]:
-        for row in table.itertuples(index=False):
-            try:
-                stored = self._stored(row, container)
-            except Rejected as rejected:
-                self.quarantine.add(row.image, row.patient, rejected)
-                continue
-            mask_row = -1
-            if stored.mask is not None:
-                waiting.write(np.ascontiguousarray(stored.mask).tobytes())
-                mask_row, self.masks = self.masks, self.masks + 1
-            place = {"image": row.image, "shard": self.number, "row": len(self.records), "mask_row": mask_row}
-            self.records.append(place | stored.record)
-            yield stored.array
+    def add(self, row, container: Container, images: array_store.Writer, masks: array_store.Writer) -> None:
+        """Store the image of a row and its mask, or set it aside."""
+        try:
+            stored = self._stored(row, container)
+        except Rejected as rejected:
+            self.quarantine.add(row.image, row.patient, rejected)
+            return
+        place = {"image": row.image, "shard": self.number, "row": images.add(stored.array), "mask_row": -1}
+        if stored.mask is not None:
+            place["mask_row"] = masks.add(stored.mask)
+            self.masks = masks.count
+        self.records.append(place | stored.record)
 
     def _stored(self, row, container: Container) -> Stored:
         fill = fill_value(self.settings, row.modality)
@@ -100,7 +92,7 @@ class Shard:
                 scan.notes += mask.notes if mask else []
             except Rejected as rejected:  # the image itself is sound
                 scan.notes.append(f"mask left out: {rejected.sentence}")
-            return to_stored(scan, mask, boxes, self.settings, fill)
+            return to_stored(scan, mask, boxes, self.settings, row.modality)
         except (Rejected, StudyError, MemoryError):
             raise
         except Exception as error:  # libraries fail on damaged files in many ways; the shard goes on
@@ -126,9 +118,3 @@ class Shard:
 def _in_reading_order(table: pd.DataFrame) -> pd.DataFrame:
     """Rows of arrays in ascending order, so that each .npz array is inflated once."""
     return table.sort_values(["path", "member", "row"], kind="stable") if (table["format"] == "npz").any() else table
-
-
-def _chunks(stream, shape: tuple[int, ...]) -> Iterator[np.ndarray]:
-    size = int(np.prod(shape))
-    while data := stream.read(size):
-        yield np.frombuffer(data, dtype=np.uint8).reshape(shape)

@@ -9,6 +9,7 @@ from asclepius.errors import Rejected
 
 # Patient axes: x to the left, y to the back, z to the head (DICOM PS3.3 C.7.6.2.1.1, "LPS").
 LPS_TO_RAS = np.diag([-1.0, -1.0, 1.0, 1.0])
+SAME_PLACE = 0.5  # voxels by which two grids of one size may differ and still be one
 ORTHOGONAL = 1e-3  # largest cosine between two axes that count as perpendicular
 
 
@@ -50,6 +51,12 @@ class Grid:
         middle = (np.array(self.shape[::-1]) - 1) / 2
         return self.affine[:3, :3] @ middle + self.affine[:3, 3]
 
+    @property
+    def corners(self) -> np.ndarray:
+        """(4, 3): LPS positions, mm, of the first voxel and of the last along each of the axes x, y, z."""
+        ends = np.vstack([np.zeros(3), np.diag(np.array(self.shape[::-1]) - 1)])
+        return ends @ self.affine[:3, :3].T + self.affine[:3, 3]
+
     def check(self) -> None:
         """Refuse a grid that no scanner makes.
 
@@ -66,6 +73,11 @@ class Grid:
             raise Rejected(
                 "geometry", f"the voxel axes are {angle:.1f} degrees off a right angle (sheared); resample it first"
             )
+
+
+def same_place(first: Grid, second: Grid) -> bool:
+    """Whether two grids of one shape are one, written with numbers that differ a little."""
+    return bool(np.abs(first.corners - second.corners).max() <= SAME_PLACE * min(first.spacing))
 
 
 def canonical(pixels: np.ndarray, grid: Grid) -> tuple[np.ndarray, Grid]:

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 
 from asclepius.errors import Rejected, StudyError
-from asclepius.resample.scan import Scan
+from asclepius.resample.scan import Scan, class_numbers
 from asclepius.resample.settings import ResampleSettings
 
 # Readers of a format are imported where it occurs: a shard of pictures need not wait for pydicom.
@@ -55,7 +55,9 @@ class Container:
         if row.format == "nifti":
             from asclepius.resample import nifti
 
-            return nifti.read(self._bytes(members[0]))
+            if len(members) > 1:
+                return nifti.read_channels([self._bytes(name) for name in members])
+            return nifti.read(self._bytes(members[0]), self.settings.channels)
         if row.format == "picture":
             from asclepius.resample import pictures
 
@@ -87,9 +89,7 @@ class Container:
             from asclepius.resample import nifti, pictures
 
             found = nifti.read(data) if nifti.looks_like(data) else pictures.read_mask(data)
-        labels = found.pixels.max(axis=-1)
-        found.pixels = np.clip(np.rint(labels), 0, 255).astype(np.uint8)[..., None]
-        return found
+        return class_numbers(found)
 
     def _bytes(self, name: str) -> bytes:
         if self.release.is_dir():

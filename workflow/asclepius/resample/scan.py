@@ -33,7 +33,10 @@ class Scan:
 
 def content(scan: Scan) -> str:
     """SHA-256 of shape and values: equal for copies of one image, whatever integer type held them."""
-    kind = np.dtype("<i4") if scan.pixels.dtype.kind in "iu" and scan.pixels.dtype != np.uint32 else np.dtype("<f4")
+    kind = np.dtype("<f4")
+    if scan.pixels.dtype.kind in "iu":
+        low, high = int(scan.pixels.min()), int(scan.pixels.max())
+        kind = np.dtype(next(t for t in ("<i2", "<i4", "<i8") if np.iinfo(t).min <= low and high <= np.iinfo(t).max))
     state = hashlib.sha256(json.dumps([kind.str, *scan.pixels.shape]).encode())
     for plane in scan.pixels:
         state.update(np.ascontiguousarray(plane, dtype=kind))
@@ -44,15 +47,39 @@ def with_channels(pixels: np.ndarray, channels: int) -> np.ndarray:
     """Grey as colour or colour as luminance, if need be; whole numbers stay whole.
 
     Args:
-        pixels: (z, y, x, 1) or (z, y, x, 3).
-        channels: wanted, 1 or 3.
+        pixels: (z, y, x, channel).
+        channels: wanted.
+
+    Raises:
+        Rejected: "wrong-shape" if the image has neither this many channels nor grey for colour or the reverse.
     """
     if pixels.shape[-1] == channels:
         return pixels
-    if channels == 3:
+    if pixels.shape[-1] == 1 and channels == 3:
         return np.repeat(pixels, 3, axis=-1)
+    if {pixels.shape[-1], channels} != {1, 3}:
+        raise Rejected(
+            "wrong-shape",
+            f"{pixels.shape[-1]} channels where resample.channels is {channels}; set it or split the file",
+        )
     grey = (pixels.astype(np.float32) @ LUMINANCE)[..., None]
     return np.rint(grey).astype(pixels.dtype) if pixels.dtype.kind in "iu" else grey
+
+
+def class_numbers(scan: Scan) -> Scan:
+    """A mask with one channel of uint8; the highest class of colours or channels that overlap."""
+    found = scan.pixels
+    if found.shape[-1] > 1:
+        found = found.max(axis=-1, keepdims=True)
+    if found.dtype != np.uint8:
+        high = np.nanmax(found)
+        if high > 255:
+            scan.notes.append(f"mask classes above 255 (up to {high:g}) counted as 255")
+        # A label file of floats may hold 0.9999 for 1.
+        found = np.nan_to_num(np.rint(found)) if found.dtype.kind == "f" else found
+        found = (found if found.min() >= 0 and high <= 255 else np.clip(found, 0, 255)).astype(np.uint8)
+    scan.pixels = found
+    return scan
 
 
 def finite(scan: Scan, fill: float) -> Scan:

@@ -14,6 +14,7 @@ INDEX = Schema(
         "spacing": "str",  # JSON, mm, same order; null where the source tells none
         "original_shape": "str",
         "original_spacing": "str",
+        "crop": "str",  # JSON [x0, y0, z0, x1, y1, z1] kept of the turned original, upper end exclusive
         "minimum": "float",
         "maximum": "float",
         "mean": "float",
@@ -25,5 +26,5 @@ INDEX = Schema(
         "note": "str",  # what was repaired, e.g. "1 missing slice interpolated"
     },
     key=("image",),
-    nullable=frozenset({"boxes", "spacing", "original_spacing", "note"}),
+    nullable=frozenset({"boxes", "crop", "spacing", "original_spacing", "note"}),
 )

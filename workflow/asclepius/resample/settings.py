@@ -15,8 +15,18 @@ class ResampleSettings(Settings):
     fit: Literal["stretch", "pad"] = Field(
         "stretch", description="without spacing: stretch, or keep the aspect and pad"
     )
-    interpolation: Literal["linear", "bspline", "nearest"] = Field("linear", description="masks always use nearest")
-    channels: Literal[1, 3] = Field(1, description="1 turns colour into luminance; 3 keeps it")
+    crop: Literal["none", "foreground"] = Field(
+        "none", description="foreground keeps the box around the body or head (dark background), before resampling"
+    )
+    interpolation: Literal["linear", "bspline", "nearest"] = Field(
+        "linear", description="of images; bspline is linear across slices thicker than 3 times the finest axis"
+    )
+    mask_interpolation: Literal["nearest", "linear"] = Field(
+        "nearest", description="of masks; linear interpolates class by class and keeps borders smooth on finer grids"
+    )
+    channels: int = Field(
+        1, ge=1, le=64, description="1 turns colour into luminance; 3 keeps it; n takes n sequences or volumes"
+    )
     dtype: Literal["int16", "uint8", "uint16", "float32"] = Field(
         "int16",
         description="type of stored values: int16 for CT in HU, uint8 for 8-bit pictures; values outside are clipped",
