@@ -143,7 +143,7 @@ def test_boxes_follow_as_a_mask_of_them_does(tilt, gaps, data):
     mask = np.zeros(shape, np.uint8)
     mask[tuple(slice(a, b) for a, b in zip(low, high, strict=True))] = 1
     acquired = [mask[int(number)][..., None] for number in planes.counted]
-    drawn = planes.put(acquired, 0, labels=True)[..., 0]
+    drawn = planes.put(acquired.__getitem__, 0, labels=True)[..., 0]
     (moved,) = move_boxes(planes.boxes([[*low[::-1], *high[::-1]]]), planes.grid, planes.grid)
     there = np.nonzero(drawn)
     if len(there[0]):

@@ -58,9 +58,10 @@ class Painter:
 
     def scan(self, planes: Planes, classes: Classes) -> Scan:
         """The mask on the slices' grid, with notes for a reader of the index."""
-        slices = [plane[..., None] for plane in self._labels]
         named = ", ".join(f"{number} {name}" for number, name in sorted(classes.names.items()))
         notes = [f"mask classes: {named}"]
         if self._covered:
             notes.append(f"mask classes overlap in {self._covered} pixels, the higher number holds")
-        return Scan(planes.put(slices, 0, labels=True), planes.grid, planes.grid, notes)
+        return Scan(
+            planes.put(lambda number: self._labels[number][..., None], 0, labels=True), planes.grid, planes.grid, notes
+        )

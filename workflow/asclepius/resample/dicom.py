@@ -3,6 +3,8 @@
 import io
 import warnings
 from collections.abc import Iterator
+from contextlib import contextmanager
+from functools import cache, partial
 
 import numpy as np
 from pydicom import Dataset, dcmread
@@ -20,12 +22,14 @@ from asclepius.cohort.frames import parts as volumes_within
 from asclepius.deidentify.pixels import jpeg
 from asclepius.errors import Rejected
 from asclepius.resample import frames
+from asclepius.resample.geometry import Grid
 from asclepius.resample.grey import Grey
 from asclepius.resample.native import Series
 from asclepius.resample.scan import Scan
-from asclepius.resample.volume import Slice, assemble, flat
+from asclepius.resample.volume import Slice, arrange, assemble, flat, flat_grid
 
 JPEG = frozenset((*JPEGTransferSyntaxes, *JPEGLSTransferSyntaxes, *JPEG2000TransferSyntaxes))
+PALETTE = "PALETTE COLOR"
 END = b"\xff\xd9"  # of JPEG, JPEG-LS and JPEG 2000 alike
 
 
@@ -34,34 +38,44 @@ def read(files: list[bytes], fill: float, missing_slices: int, gantry_tilt: str 
 
     Args:
         files: contents of the series' files in any order.
-        fill: value for what the scanner marked as padding.
-        missing_slices, gantry_tilt: see `volume.assemble`.
+        fill: value for what the scanner marked as padding, and for what no slice reaches.
+        missing_slices, gantry_tilt: see `volume.arrange`.
         part: which volume of a multi-frame object; -1 for the whole.
 
     Raises:
         Rejected: with the reason that holds for the first file that fails.
     """
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")  # pydicom warns of oddities that it copes with, and quotes the header
-        slices = _slices(files, fill)
-        if part >= 0:
-            slices = [slices[number] for number in volumes_within(parsed(files[0]))[part]]
-    if len(slices) == 1:
-        return flat(slices[0])
-    if len(files) == 1 and all(single.position is None for single in slices):
-        raise Rejected("wrong-shape", f"a film of {len(slices)} frames without positions; export single images")
-    return assemble(slices, missing_slices, fill, gantry_tilt)
+    with quiet():
+        slices = _slices(files, fill, part)
+        return flat(slices[0]) if len(slices) == 1 else assemble(slices, missing_slices, fill, gantry_tilt)
 
 
-def _slices(files: list[bytes], fill: float) -> list[Slice]:
+def read_grid(files: list[bytes], missing_slices: int, gantry_tilt: str = "correct", part: int = -1) -> Grid:
+    """The grid that `read` puts an image on; no pixel is decoded.
+
+    Raises:
+        Rejected: as `read` does for what headers tell.
+    """
+    with quiet():
+        slices = _slices(files, 0.0, part)
+        if len(slices) == 1:
+            return flat_grid(slices[0])
+        return arrange(slices, missing_slices, gantry_tilt).planes.grid
+
+
+def _slices(files: list[bytes], fill: float, part: int) -> list[Slice]:
     slices: list[Slice] = []
     reader = Reader(fill)
     for place, data in enumerate(files):
         where = "" if len(files) == 1 else f"slice file {place + 1} of {len(files)}: "
         try:
-            slices.extend(reader.slices(data))
+            slices.extend(reader.slices(data, where))
         except Rejected as rejected:
             raise Rejected(rejected.reason, where + rejected.sentence) from None
+    if part >= 0:
+        slices = [slices[number] for number in volumes_within(parsed(files[0]))[part]]
+    if len(files) == 1 and len(slices) > 1 and all(single.position is None for single in slices):
+        raise Rejected("wrong-shape", f"a film of {len(slices)} frames without positions; export single images")
     return slices
 
 
@@ -77,31 +91,54 @@ class Reader:
         self._first: tuple[bytes, Dataset, Grey, Slice] | None = None
         self._series: Series | None = None
 
-    def slices(self, data: bytes) -> Iterator[Slice]:
-        """The frames of one file.
+    def slices(self, data: bytes, where: str = "") -> list[Slice]:
+        """The frames of one file; pixels are decoded when they are asked for.
+
+        Args:
+            where: names the file in what decoding raises.
 
         Raises:
-            Rejected: "empty", "unreadable", "truncated" or "undecodable".
+            Rejected: "empty", "unreadable" or "truncated".
         """
         if self._first is not None:
             first, dataset, grey, like = self._first
             self._series = self._series or Series(first, dataset)
             found = self._series.slice(data)
             if found is not None:
-                pixels = grey.values(found.frame, found.slope, found.intercept, self._fill)
-                yield Slice(pixels, found.position, like.orientation, like.spacing)
-                return
+                load = partial(grey.values, found.frame, found.slope, found.intercept, self._fill)
+                return [Slice(load, like.shape, found.position, like.orientation, like.spacing)]
         dataset = parsed(data)
+        _check_length(dataset)
         grey = Grey.of(dataset)
-        for number, frame in enumerate(decoded(dataset)):
-            single = Slice(
-                pixels=_values(dataset, grey, frame, number, self._fill),
+        stored = cache(lambda: decoded(dataset))
+        colours = int(dataset.get("SamplesPerPixel") or 1) > 1 or dataset.get("PhotometricInterpretation") == PALETTE
+
+        def load(number: int) -> np.ndarray:
+            try:
+                return _values(dataset, grey, stored()[number], number, self._fill)
+            except Rejected as rejected:
+                raise Rejected(rejected.reason, where + rejected.sentence) from None
+
+        found = [
+            Slice(
+                load=partial(load, number),
+                shape=(int(dataset.Rows), int(dataset.Columns), 3 if colours else 1),
                 position=frames.position(dataset, number),
                 orientation=frames.orientation(dataset, number),
                 spacing=frames.spacing(dataset, number),
             )
-            self._first = self._first or (data, dataset, grey, single)
-            yield single
+            for number in range(int(dataset.get("NumberOfFrames") or 1))
+        ]
+        self._first = self._first or (data, dataset, grey, found[0])
+        return found
+
+
+@contextmanager
+def quiet() -> Iterator[None]:
+    """Without pydicom's warnings of oddities that it copes with: they quote the header."""
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")
+        yield
 
 
 def parsed(data: bytes) -> Dataset:
@@ -126,9 +163,6 @@ def decoded(dataset: Dataset) -> np.ndarray:
     Raises:
         Rejected: "truncated", "unreadable" or "undecodable".
     """
-    if not any(name in dataset for name in ("PixelData", "FloatPixelData", "DoubleFloatPixelData")):
-        reason = "truncated" if "Rows" in dataset and "BitsAllocated" in dataset else "unreadable"
-        raise Rejected(reason, "the object has no pixels; copy it again, or leave it out of the source")
     _check_length(dataset)
     _check_streams(dataset)
     jpeg.mend(dataset)
@@ -159,22 +193,25 @@ def _check_streams(dataset: Dataset) -> None:
 
 
 def _check_length(dataset: Dataset) -> None:
-    if dataset.file_meta.get("TransferSyntaxUID") not in UncompressedTransferSyntaxes or "PixelData" not in dataset:
-        return
+    """Refuse an object without pixels, without a size, or with fewer bytes than that."""
+    if not any(name in dataset for name in ("PixelData", "FloatPixelData", "DoubleFloatPixelData")):
+        reason = "truncated" if "Rows" in dataset and "BitsAllocated" in dataset else "unreadable"
+        raise Rejected(reason, "the object has no pixels; copy it again, or leave it out of the source")
     try:
         values = int(dataset.Rows) * int(dataset.Columns) * int(dataset.get("SamplesPerPixel") or 1)
-        if dataset.PhotometricInterpretation == "YBR_FULL_422":
+        if dataset.get("PhotometricInterpretation") == "YBR_FULL_422":
             values = values // 3 * 2
         needed = (values * int(dataset.get("NumberOfFrames") or 1) * int(dataset.BitsAllocated) + 7) // 8
     except (AttributeError, ValueError, TypeError):
         raise Rejected("unreadable", "the header does not tell the size of the image") from None
-    if len(dataset.PixelData) < needed:
+    native = dataset.file_meta.get("TransferSyntaxUID") in UncompressedTransferSyntaxes and "PixelData" in dataset
+    if native and len(dataset.PixelData) < needed:
         raise Rejected("truncated", f"{len(dataset.PixelData)} of {needed} bytes of pixels; copy it again")
 
 
 def _values(dataset: Dataset, grey: Grey, frame: np.ndarray, number: int, fill: float) -> np.ndarray:
     """Values of one frame: colours, or HU or the modality's units, (y, x, channel)."""
-    if dataset.get("PhotometricInterpretation") == "PALETTE COLOR":
+    if dataset.get("PhotometricInterpretation") == PALETTE:
         colours = apply_color_lut(frame[..., 0], dataset)[..., :3]
         # Palettes of 16 bits hold 8-bit colours in their upper byte (PS3.3 C.7.6.3.1.6).
         return (colours >> 8).astype(np.uint8) if colours.dtype == np.uint16 else colours

@@ -4,7 +4,7 @@ Every slice keeps its own plane. Within it a slice is only moved by parts of a p
 planes values are interpolated linearly from the true positions. So nothing is bent, and a linear field stays linear.
 """
 
-from collections.abc import Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -53,48 +53,41 @@ class Planes:
         gaps = np.diff(self.places)[max(number - 1, 0) : number + 1]
         return number, abs(z - self.places[number]) / (gaps.max() if len(gaps) else 1.0)
 
-    def put(self, slices: Sequence[np.ndarray], fill: float, *, labels: bool = False) -> np.ndarray:
+    def put(self, slices: Callable[[int], np.ndarray], fill: float, *, labels: bool = False) -> np.ndarray:
         """Slices on the grid.
 
         Args:
-            slices: (y, x, channel) each, in the order of `places`.
+            slices: gives (y, x, channel) of a slice by its number in `places`; asked for each once, in ascending order.
             fill: where no slice reaches.
             labels: take the nearest value, never one in between.
 
         Returns:
-            (z, y, x, channel) in the slices' common type; whole numbers stay whole.
+            (z, y, x, channel) in a type that holds all slices; whole numbers stay whole.
         """
-        kind = np.result_type(*(plane.dtype for plane in slices))
-        if self.shifts.any():
-            kind = np.result_type(kind, np.min_scalar_type(int(fill)) if kind.kind in "iu" else kind)
-        out = np.empty((*self.grid.shape, slices[0].shape[-1]), dtype=kind)
-        if self.regular:
-            for z, single in enumerate(slices):
-                out[z] = single
-            return out
-        moved: dict[int, np.ndarray] = {}
+        stack = _Stack(self.grid.shape, fill if self.shifts.any() else None)
+        near: dict[int, np.ndarray] = {}
 
         def plane(number: int) -> np.ndarray:
-            if number not in moved:
-                for old in [old for old in moved if old < number - 1]:
-                    del moved[old]
-                moved[number] = self._moved(slices[number], self.shifts[number], fill, labels)
-            return moved[number]
+            if number not in near:
+                for old in [old for old in near if old < number - 1]:
+                    del near[old]
+                near[number] = self._moved(stack.known(slices(number)), self.shifts[number], fill, labels)
+            return near[number]
 
-        for z in range(len(out)):
-            above = min(int(np.searchsorted(self.places, z)), len(self.places) - 1)
+        for z in range(self.grid.shape[0]):
+            above = z if self.regular else min(int(np.searchsorted(self.places, z)), len(self.places) - 1)
             below = max(above - 1, 0)
             gap = self.places[above] - self.places[below]
             weight = float(np.clip((z - self.places[below]) / gap, 0, 1)) if gap else 0.0
             if labels:
                 weight = float(weight > 0.5)
             if weight * gap < ON_PLANE:
-                out[z] = _as(plane(below), kind)
+                stack.add(z, plane(below))
             elif (1 - weight) * gap < ON_PLANE:
-                out[z] = _as(plane(above), kind)
+                stack.add(z, plane(above))
             else:
-                out[z] = _as(plane(below) * np.float32(1 - weight) + plane(above) * np.float32(weight), kind)
-        return out
+                stack.add(z, plane(below) * np.float32(1 - weight) + plane(above) * np.float32(weight))
+        return stack.array
 
     def _moved(self, plane: np.ndarray, shift: np.ndarray, fill: float, labels: bool) -> np.ndarray:
         """A slice on the grid's rows and columns."""
@@ -144,5 +137,25 @@ class Planes:
         return self.counted[0], self.counted[-1]
 
 
-def _as(plane: np.ndarray, kind: np.dtype) -> np.ndarray:
-    return np.rint(plane) if kind.kind in "iu" and plane.dtype.kind == "f" else plane
+class _Stack:
+    """A volume that is filled plane by plane, in the smallest type that holds the slices seen so far."""
+
+    def __init__(self, shape: tuple[int, int, int], fill: float | None):
+        self._shape = shape
+        self._kinds = set() if fill is None else {np.min_scalar_type(int(fill))}
+        self._kind: np.dtype | None = None
+        self.array = np.empty(0)
+
+    def known(self, plane: np.ndarray) -> np.ndarray:
+        """The plane itself; its type is one that the volume must hold."""
+        if self._kind is None or plane.dtype not in self._kinds:
+            self._kinds.add(plane.dtype)
+            self._kind = np.result_type(*self._kinds)
+        return plane
+
+    def add(self, z: int, plane: np.ndarray) -> None:
+        if self.array.ndim == 1:
+            self.array = np.empty((*self._shape, plane.shape[-1]), self._kind)
+        elif self.array.dtype != self._kind:
+            self.array = self.array.astype(self._kind)
+        self.array[z] = np.rint(plane) if self._kind.kind in "iu" and plane.dtype.kind == "f" else plane

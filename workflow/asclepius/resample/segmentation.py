@@ -1,5 +1,7 @@
 """DICOM Segmentation objects as masks on an image's slices (PS3.3 A.51 and C.8.20)."""
 
+from dataclasses import dataclass
+
 import numpy as np
 from pydicom import Dataset
 
@@ -10,11 +12,20 @@ from asclepius.resample.dicom import decoded
 from asclepius.resample.geometry import Grid
 from asclepius.resample.planes import Planes
 from asclepius.resample.scan import Scan
-from asclepius.resample.volume import Slice
 
 CLASSES = frozenset(("1.2.840.10008.5.1.4.1.1.66.4", "1.2.840.10008.5.1.4.1.1.66.7"))
 ON_PLANE = 0.1  # of the distance between slices
 SAME_PIXEL = 0.01  # pixels
+
+
+@dataclass(frozen=True, eq=False)
+class Part:
+    """One class on one frame: (y, x), true where it is; the rest as in `volume.Slice`."""
+
+    pixels: np.ndarray
+    position: np.ndarray | None
+    orientation: np.ndarray | None
+    spacing: tuple[float, float] | None
 
 
 def read(dataset: Dataset, scan: Scan, wanted: dict[str, int]) -> Scan:
@@ -60,7 +71,7 @@ def _names(dataset: Dataset) -> dict[int, list[str]]:
     return found
 
 
-def _parts(dataset: Dataset, number: int, frame: np.ndarray, classes: Classes) -> list[tuple[int, Slice]]:
+def _parts(dataset: Dataset, number: int, frame: np.ndarray, classes: Classes) -> list[tuple[int, Part]]:
     """(class number, where it is) of the segments of one frame."""
     where = frames.position(dataset, number), frames.orientation(dataset, number), frames.spacing(dataset, number)
     kind = str(dataset.get("SegmentationType") or "BINARY")
@@ -71,23 +82,23 @@ def _parts(dataset: Dataset, number: int, frame: np.ndarray, classes: Classes) -
         said = frames.attribute(dataset, number, "SegmentIdentificationSequence", "ReferencedSegmentNumber")
         half = int(dataset.get("MaximumFractionalValue") or 255) / 2 if kind == "FRACTIONAL" else 0.5
         present = {int(said or 0): frame >= half}
-    return [(classes.number(old), Slice(inside, *where)) for old, inside in present.items() if classes.number(old)]
+    return [(classes.number(old), Part(inside, *where)) for old, inside in present.items() if classes.number(old)]
 
 
-def _z(part: Slice, planes: Planes) -> float:
+def _z(part: Part, planes: Planes) -> float:
     """Where a frame lies along the normal, in voxels of the grid."""
     step = planes.grid.affine[:3, 2]
     return float((part.position - planes.grid.affine[:3, 3]) @ step / (step @ step))
 
 
-def _lies_on(part: Slice, planes: Planes) -> bool:
+def _lies_on(part: Part, planes: Planes) -> bool:
     step = planes.grid.affine[:3, 2]
     if np.abs(part.orientation @ step).max() > 1e-3 * np.linalg.norm(step):
         return False
     return planes.nearest(_z(part, planes))[1] < ON_PLANE
 
 
-def _on_slice(part: Slice, planes: Planes, plane: int) -> np.ndarray:
+def _on_slice(part: Part, planes: Planes, plane: int) -> np.ndarray:
     """A frame at the pixels of a slice, by nearest neighbour."""
     axes = planes.grid.affine[:3, :2]
     scale = part.orientation / np.array(part.spacing[::-1])[:, None]
@@ -103,7 +114,7 @@ def _on_slice(part: Slice, planes: Planes, plane: int) -> np.ndarray:
     return out
 
 
-def _own(dataset: Dataset, parts: list[Slice]) -> Planes:
+def _own(dataset: Dataset, parts: list[Part]) -> Planes:
     """The regular grid of the frames themselves; frames that hold nothing may be missing."""
     first = parts[0]
     alike = all(
@@ -115,7 +126,8 @@ def _own(dataset: Dataset, parts: list[Slice]) -> Planes:
     )
     if not alike:
         raise Rejected("geometry", "frames of the segmentation lie on no common grid")
-    places = np.unique(np.round([part.position @ first.normal for part in parts], 3))
+    normal = np.cross(*first.orientation)
+    places = np.unique(np.round([part.position @ normal for part in parts], 3))
     gaps = np.diff(places)
     measures = [
         frames.attribute(dataset, 0, "PixelMeasuresSequence", name)
@@ -127,12 +139,12 @@ def _own(dataset: Dataset, parts: list[Slice]) -> Planes:
         raise Rejected("geometry", "frames of the segmentation are unevenly spaced, and off the image's slices")
     affine = np.eye(4)
     affine[:3, :2] = (first.orientation * np.array(first.spacing[::-1])[:, None]).T
-    affine[:3, 2] = first.normal * step
-    affine[:3, 3] = first.position + first.normal * (places[0] - first.position @ first.normal)
+    affine[:3, 2] = normal * step
+    affine[:3, 3] = first.position + normal * (places[0] - first.position @ normal)
     return Planes.of(Grid((int(np.rint(index[-1])) + 1, *first.pixels.shape), affine))
 
 
-def _on_picture(parts: list[tuple[int, Slice]], scan: Scan, classes: Classes) -> Scan:
+def _on_picture(parts: list[tuple[int, Part]], scan: Scan, classes: Classes) -> Scan:
     if not scan.grid.flat or any(part.pixels.shape != scan.grid.shape[1:] for _, part in parts):
         raise Rejected("geometry", "the segmentation does not say where it lies")
     painter = Painter(scan.grid.shape)

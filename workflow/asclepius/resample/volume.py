@@ -1,5 +1,6 @@
 """Slices of a DICOM series as one regular volume: ordering, repeats, gaps, uneven spacing, tilt."""
 
+from collections.abc import Callable
 from dataclasses import dataclass
 
 import numpy as np
@@ -23,13 +24,15 @@ class Slice:
     """One cross-section.
 
     Args:
-        pixels: (y, x, channel).
+        load: gives the pixels, (y, x, channel).
+        shape: of the pixels.
         position: LPS of the first pixel's centre, mm (Image Position (Patient)); None if the header tells none.
         orientation: (2, 3) direction cosines of a row and of a column (Image Orientation (Patient)).
         spacing: (y, x) in mm; None if the header tells none.
     """
 
-    pixels: np.ndarray
+    load: Callable[[], np.ndarray]
+    shape: tuple[int, int, int]
     position: np.ndarray | None
     orientation: np.ndarray | None
     spacing: tuple[float, float] | None
@@ -43,13 +46,31 @@ class Slice:
 
 def flat(single: Slice) -> Scan:
     """A single slice or projection as a flat image."""
-    shape = (1, *single.pixels.shape[:2])
+    return Scan(single.load()[None], *(2 * [flat_grid(single)]))
+
+
+def flat_grid(single: Slice) -> Grid:
+    """The grid of a single slice or projection."""
+    shape = (1, *single.shape[:2])
     if single.position is None or single.orientation is None or single.spacing is None:
         grid = Grid.of_pixels(shape, flat=True, spacing=single.spacing)
     else:
         grid = Grid(shape, _affine(single, single.position, single.normal), flat=True)
     grid.check()
-    return Scan(single.pixels[None], grid, grid)
+    return grid
+
+
+@dataclass(eq=False)
+class Arranged:
+    """Args:
+    slices: in order along their normal, without repeats.
+    planes: where they lie, and the grid that they are put on.
+    notes: what has to be repaired.
+    """
+
+    slices: list[Slice]
+    planes: Planes
+    notes: list[str]
 
 
 def assemble(slices: list[Slice], missing_slices: int, fill: float, gantry_tilt: str = "correct") -> Scan:
@@ -57,13 +78,28 @@ def assemble(slices: list[Slice], missing_slices: int, fill: float, gantry_tilt:
 
     Args:
         slices: in any order.
-        missing_slices: widest gap, in slices, that is filled by linear interpolation.
         fill: value where a straightened slice does not reach.
-        gantry_tilt: "correct" or "refuse".
+        missing_slices, gantry_tilt: see `arrange`.
 
     Returns:
         Axes as acquired. Box voxels count z from the lowest position upward, slices filled into an even series
         included.
+
+    Raises:
+        Rejected: as `arrange`.
+    """
+    found = arrange(slices, missing_slices, gantry_tilt)
+    pixels = found.planes.put(lambda number: found.slices[number].load(), fill)
+    return Scan(pixels, found.planes.grid, found.planes.grid, found.notes, found.planes)
+
+
+def arrange(slices: list[Slice], missing_slices: int, gantry_tilt: str) -> Arranged:
+    """Where slices lie and belong; pixels are looked at only where two slices share a place.
+
+    Args:
+        slices: in any order.
+        missing_slices: widest gap, in slices, that is filled by linear interpolation.
+        gantry_tilt: "correct" or "refuse".
 
     Raises:
         Rejected: "wrong-shape" for too few slices or unequal sizes; "geometry" for slices without position, of several
@@ -83,14 +119,14 @@ def assemble(slices: list[Slice], missing_slices: int, fill: float, gantry_tilt:
     first = slices[0]
     extent = np.ceil(np.ptp(shifts, axis=0) - 1e-6).astype(int)
     corner = first.position + (shifts.min(axis=0)[::-1] * first.spacing[::-1]) @ first.orientation
-    shape = tuple(int(n) for n in first.pixels.shape[:2] + extent)
+    shape = tuple(int(n) for n in first.shape[:2] + extent)
     grid = Grid((rows.count, *shape), _affine(first, corner, normal * rows.step))
     grid.check()
-    planes = Planes(grid, first.pixels.shape[:2], rows.places, shifts - shifts.min(axis=0), rows.counted)
+    planes = Planes(grid, first.shape[:2], rows.places, shifts - shifts.min(axis=0), rows.counted)
     notes = [f"{repeats} of {count} slices are repeats and were dropped"] if repeats else []
     if angle:
         notes.append(f"gantry tilt of {angle:.1f} degrees straightened")
-    return Scan(planes.put([single.pixels for single in slices], fill), grid, grid, notes + rows.notes, planes)
+    return Arranged(slices, planes, notes + rows.notes)
 
 
 def _check_alike(slices: list[Slice]) -> None:
@@ -102,7 +138,7 @@ def _check_alike(slices: list[Slice]) -> None:
             f"{unplaced} of {len(slices)} slices have no position, orientation or spacing in the header, "
             "so they cannot be ordered; export the original series",
         )
-    shapes = {single.pixels.shape for single in slices}
+    shapes = {single.shape for single in slices}
     if len(shapes) > 1:
         sizes = ", ".join(sorted(" x ".join(str(n) for n in shape[:2]) for shape in shapes))
         raise Rejected("wrong-shape", f"slices of different sizes or colours in one series ({sizes}); split the series")
@@ -120,7 +156,7 @@ def _without_repeats(slices: list[Slice], places: np.ndarray) -> tuple[list[Slic
     for i in range(1, len(slices)):
         if places[i] - places[kept[-1]] > same:
             kept.append(i)
-        elif not np.array_equal(slices[i].pixels, slices[kept[-1]].pixels):
+        elif not np.array_equal(slices[i].load(), slices[kept[-1]].load()):
             raise Rejected(
                 "geometry",
                 "different slices at one position (several phases or echoes in one series); split the series",
