@@ -40,6 +40,7 @@ rule data:
     input:
         f"{R}/quality/images.parquet",
         f"{R}/quality/quarantine.csv",
+        after_plan,
 
 
 rule trained:

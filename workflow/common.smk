@@ -12,6 +12,7 @@ from snakemake.exceptions import WorkflowError
 from asclepius import keys, provenance
 from asclepius.config import arms, check_paths, load
 from asclepius.errors import StudyError
+from asclepius.resample import target
 
 
 def read_study():
@@ -102,6 +103,32 @@ def release_path():
 
 def release_output():
     return release_path() if STUDY.deidentify.release == "container" else directory(release_path())
+
+
+# --- resample -------------------------------------------------------------------------------------------------------
+
+PLANNED = STUDY.resample.target == "auto" and STUDY.resample.plan is None
+PLAN = f"{R}/resample/plan.yaml"
+PLAN_FITS = [f"{R}/resample/fits.json"] if PLANNED else []
+
+
+def after_plan(wildcards):
+    """The plan, if the study wants one. Its age does not count: only another size or spacing re-runs a shard."""
+    if not PLANNED:
+        return []
+    checkpoints.resample_plan.get()
+    return ancient(PLAN)
+
+
+def resample_settings(wildcards=None):
+    """The `resample` section with size and spacing of the plan in their place."""
+    path = STUDY.resample.plan or (PLAN if PLANNED else None)
+    if path is None or (PLANNED and not Path(path).exists()):
+        return section("resample")
+    try:
+        return target.applied(STUDY.resample, path).model_dump(mode="json")
+    except StudyError as error:
+        raise WorkflowError(str(error)) from None
 
 
 # --- arms -----------------------------------------------------------------------------------------------------------

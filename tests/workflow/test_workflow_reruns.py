@@ -77,3 +77,33 @@ def test_a_new_module_of_one_stage_re_runs_it_and_what_follows(tiny, workflow_in
     assert edited("evaluate/command.py") == {"evaluate", "explain", "report", "track"}
     assert edited("report/command.py") == {"report", "track"}
     assert edited("track/settings.py") == {"track"}
+
+
+def test_a_plan_re_runs_shards_only_when_it_changes_and_is_never_taken_from_its_editor(tmp_path, workflow_in):
+    for number in range(6):
+        picture(tmp_path / "scans" / "ab"[number % 2] / f"{number}.png", number)
+    values = {
+        "study": "s",
+        "cohort": {"source": "images", "path": "scans", "shards": 2},
+        "resample": {"target": "auto"},
+    }
+    study, plan = tmp_path / "study.yaml", tmp_path / "results" / "s" / "resample" / "plan.yaml"
+    study.write_text(yaml.safe_dump(values))
+    run = workflow_in(tmp_path)
+    assert shards(run("data", study=study))["resample"] == 2
+    assert "size: [12, 12]" in plan.read_text()
+
+    picture(tmp_path / "scans" / "a" / "new.png", 99)
+    ran = shards(run("data", study=study))
+    assert ran["resample_geometry"] == ran["resample_plan"] == ran["resample"] == 1  # the same plan again
+
+    plan.write_text(plan.read_text().replace("[12, 12]", "[10, 10]"))
+    picture(tmp_path / "scans" / "a" / "newer.png", 100)
+    ran = shards(run("data", study=study))
+    assert (ran["resample_plan"], ran["resample"]) == (1, 2)
+    assert "size: [10, 10]" in plan.read_text()
+
+    plan.unlink()
+    assert shards(run("data", study=study))["resample"] == 2
+    assert "size: [12, 12]" in plan.read_text()
+    assert run.jobs("data", study=study) == []

@@ -7,6 +7,9 @@ rule audit:
         tables=of_recipes("table.parquet"),
         fits=of_recipes("fits.json") + of_packs("fits.json"),
         predictions=TRAINED,
+        manifest=f"{R}/deidentify/manifest.parquet",
+        plan=after_plan,
+        plan_fits=PLAN_FITS,
     output:
         findings=f"{R}/audit/findings.parquet",
     log:

@@ -6,12 +6,13 @@ from asclepius import tables as tables_
 from asclepius.audit.assignment import Assignment
 from asclepius.audit.examples import check_table
 from asclepius.audit.findings import lines, refusal, table
-from asclepius.audit.fits import Fit, check_fits, read_fits
+from asclepius.audit.fits import Fit, check_fits, check_plan, read_fits
 from asclepius.audit.places import arm_of, recipe_of
 from asclepius.audit.predictions import Predictions
 from asclepius.audit.roles import check_roles
 from asclepius.audit.schema import FINDINGS
 from asclepius.balance.schema import TABLE
+from asclepius.deidentify.schema import MANIFEST
 from asclepius.errors import StudyError
 from asclepius.quality.schema import IMAGES
 from asclepius.split.schema import DROPPED, FOLDS
@@ -27,6 +28,8 @@ def run(
     fits: list[Path],
     predictions: list[Path],
     findings: Path,
+    manifest: Path | None = None,
+    plan_fits: Path | None = None,
 ) -> None:
     """Prove that nothing leaked between training, validation and test, or stop the study.
 
@@ -36,6 +39,8 @@ def run(
         fits: fits.json of the balance and train stages.
         predictions: of the train stage.
         findings: one row per check and subject.
+        manifest: of the de-identified images, where the grid was planned.
+        plan_fits: fits.json of the plan; None if the grid is the config's.
 
     Raises:
         StudyError: listing what leaked.
@@ -56,6 +61,8 @@ def run(
         for subject, each in read_fits(path).items():
             records.setdefault(subject, []).extend(each)
     found += check_fits(records, synthetic, assignment)
+    if plan_fits:
+        found.append(check_plan(plan_fits, tables_.read(manifest, MANIFEST)))
     predicted = Predictions(assignment)
     for path in predictions:
         predicted.add(arm_of(path), tables_.read(path, PREDICTIONS))

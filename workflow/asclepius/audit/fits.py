@@ -6,10 +6,14 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
+import pandas as pd
+
 from asclepius.audit.assignment import CODE, Assignment
 from asclepius.audit.findings import Finding, number
 from asclepius.audit.places import arm_of, recipe_of
 from asclepius.errors import StudyError
+from asclepius.provenance import digest
+from asclepius.resample.schema import FIXED_TEST
 
 # What may look at validation patients; everything else is fitted to training images alone, and nothing to test.
 ON_VALIDATION = frozenset({"best epoch", "threshold", "temperature"})
@@ -78,6 +82,32 @@ def check_fits(fits: dict[str, list[Fit]], synthetic: set[str], assignment: Assi
         else:
             sentence = "Nothing was fitted to data."
         yield Finding(check, subject, not problems, len(records), sentence)
+
+
+def check_plan(path: Path, released: pd.DataFrame) -> Finding:
+    """Whether the grid was planned from headers of images outside the fixed test set alone.
+
+    Args:
+        path: fits.json of the resample stage.
+        released: deidentify/manifest.
+
+    Raises:
+        StudyError: the file is not a record of fits.
+    """
+    try:
+        record = _fit("plan", json.loads(Path(path).read_text(encoding="utf-8"))["fits"][0], -1)
+    except (ValueError, KeyError, IndexError, TypeError) as error:
+        raise StudyError(f"audit: {path} is not a record of fits ({error!r}); delete it and run again") from None
+    allowed = released.loc[~released["official"].isin(FIXED_TEST), "image"]
+    passed = record.images == digest(allowed)
+    sentence = (
+        f"The {record.what} was planned from the headers (size and spacing; no label, no intensity) of exactly the "
+        f"{number(len(allowed), 'image')} outside a fixed test set and a second source."
+        if passed
+        else f"The {record.what} was planned from {number(record.n, 'image')} that are not the {len(allowed)} outside "
+        "a fixed test set and a second source."
+    )
+    return Finding("planned from geometry alone", "grid", passed, record.n, sentence)
 
 
 def _kind(fit: Fit) -> Fit:

@@ -79,3 +79,13 @@ def scan(array: np.ndarray, sides: int) -> Scan:
     pixels = pixels.astype(np.uint8 if pixels.dtype == bool else pixels.dtype.newbyteorder("="), copy=False)
     grid = Grid.of_pixels(pixels.shape[:3], flat=sides == 2)
     return Scan(pixels, grid, grid)
+
+
+def row_grid(rows: Rows) -> Grid:
+    """The grid of a row: flat for (y, x) and (y, x, colour)."""
+    shape = rows.shape[1:]
+    colour = shape[-1] in (3, 4) and len(shape) in (3, 4)
+    sides = shape[:-1] if colour else shape
+    if len(sides) not in (2, 3):
+        raise Rejected("wrong-shape", f"a row of {' x '.join(map(str, shape))} values is no image")
+    return Grid.of_pixels((1, *sides)[-3:], flat=len(sides) == 2)

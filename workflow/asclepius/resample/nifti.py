@@ -5,9 +5,10 @@ from dataclasses import replace
 
 import nibabel
 import numpy as np
-from isal import igzip
+from isal import igzip, isal_zlib
 from nibabel.filebasedimages import ImageFileError
 from nibabel.spatialimages import HeaderDataError
+from nibabel.wrapstruct import WrapStructError
 
 from asclepius.errors import Rejected
 from asclepius.resample.geometry import LPS_TO_RAS, Grid, canonical, same_place
@@ -15,6 +16,7 @@ from asclepius.resample.grey import rescaled
 from asclepius.resample.interpolate import resample
 from asclepius.resample.scan import Scan
 
+LONGEST = 540  # bytes of a NIfTI-2 header
 GZIP = b"\x1f\x8b"
 MILLIMETRES = {"meter": 1000.0, "mm": 1.0, "micron": 0.001, "unknown": 1.0}
 
@@ -51,11 +53,7 @@ def read(data: bytes, channels: int = 1) -> Scan:
     pixels = _pixels(stored, channels)
     grid, notes = grid_of(header, pixels.shape[:3])
     as_stored = grid
-    if grid.shape[0] == 1:
-        turned, upright = canonical(pixels, grid)
-        if upright.shape[0] == 1:  # axial: left and front as in DICOM
-            pixels, grid = turned, upright
-        grid = replace(grid, flat=True)
+    pixels, grid = _flat(pixels, grid)
     slope = 1.0 if proxy.slope is None else proxy.slope
     return Scan(rescaled(pixels, slope, proxy.inter or 0.0), grid, as_stored, notes)
 
@@ -85,6 +83,38 @@ def read_channels(files: list[bytes]) -> Scan:
     first.notes += [note for scan in scans[1:] for note in scan.notes if note not in first.notes]
     first.pixels = np.concatenate(pixels, axis=-1)
     return first
+
+
+def read_grid(data: bytes) -> Grid:
+    """The grid of a file as `read` gives it, from its header alone.
+
+    Raises:
+        Rejected: "unreadable" or "geometry".
+    """
+    head = data[:LONGEST]
+    if data[:2] == GZIP:
+        try:
+            head = isal_zlib.decompressobj(wbits=31).decompress(data, LONGEST)
+        except isal_zlib.error:
+            raise Rejected("truncated", "the gzip stream is damaged; copy the file again") from None
+    version = _version(head)
+    try:
+        header = version.header_class(head[: version.header_class.template_dtype.itemsize])
+        shape = (*header.get_data_shape()[:3], 1, 1)[:3]
+    except (AttributeError, HeaderDataError, WrapStructError):
+        raise Rejected("unreadable", "not a NIfTI file, or its header is damaged") from None
+    grid, _ = grid_of(header, shape[::-1])
+    return _flat(np.broadcast_to(np.uint8(0), (*grid.shape, 1)), grid)[1]
+
+
+def _flat(pixels: np.ndarray, grid: Grid) -> tuple[np.ndarray, Grid]:
+    """A single slice as a flat image, an axial one with left and front as in DICOM."""
+    if grid.shape[0] > 1:
+        return pixels, grid
+    turned, upright = canonical(pixels, grid)
+    if upright.shape[0] == 1:
+        pixels, grid = turned, upright
+    return pixels, replace(grid, flat=True)
 
 
 def inflated(data: bytes) -> bytes:

@@ -12,6 +12,7 @@ from asclepius.resample.geometry import Grid
 from asclepius.resample.scan import Scan
 
 TIFF = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
+ORIENTATION = 0x0112  # EXIF; from 5 on rows and columns change places
 BITS = 258  # TIFF tag, bits per sample
 PHOTOMETRIC = 262  # TIFF tag; 0 means that the lowest value is white
 
@@ -35,6 +36,22 @@ def read_mask(data: bytes) -> Scan:
     pixels = _open(data, [], colours=False).max(axis=-1, keepdims=True)
     grid = Grid.of_pixels((1, *pixels.shape[:2]), flat=True)
     return Scan(pixels[None], grid, grid)
+
+
+def read_grid(data: bytes) -> Grid:
+    """The grid of a picture, its pixels left undecoded where Pillow knows its kind.
+
+    Raises:
+        Rejected: as `read`.
+    """
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            image = Image.open(io.BytesIO(data))
+            turned = image.getexif().get(ORIENTATION, 1) >= 5
+    except Exception:  # damaged, or a kind that another library reads
+        return read(data).grid
+    return Grid.of_pixels((1, *(image.size if turned else image.size[::-1])), flat=True)
 
 
 def _open(data: bytes, notes: list[str], colours: bool) -> np.ndarray:

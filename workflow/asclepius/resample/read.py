@@ -3,12 +3,17 @@
 import json
 import zipfile
 from pathlib import Path
+from typing import TYPE_CHECKING
 
 import numpy as np
 
 from asclepius.errors import Rejected, StudyError
+from asclepius.resample.geometry import Grid
 from asclepius.resample.scan import Scan, class_numbers
 from asclepius.resample.settings import ResampleSettings
+
+if TYPE_CHECKING:
+    from asclepius.resample.arrays import Rows
 
 # Readers of a format are imported where it occurs: a shard of pictures need not wait for pydicom.
 
@@ -64,6 +69,29 @@ class Container:
             return pictures.read(self._bytes(members[0]))
         raise StudyError(f"format {row.format!r} of image {row.image} is none of dicom, nifti, picture, npz")
 
+    def grid(self, row) -> Grid:
+        """Where the voxels of an image lie, from its headers alone.
+
+        Raises:
+            Rejected, StudyError: as `image`.
+        """
+        if row.format == "npz":
+            from asclepius.resample import arrays
+
+            return arrays.row_grid(self._rows_of(Path(row.path), row.member))
+        files = [self._bytes(name) for name in json.loads(row.member)]
+        if row.format == "dicom":
+            from asclepius.resample import dicom
+
+            return dicom.read_grid(files, self.settings.missing_slices, self.settings.gantry_tilt, row.row)
+        if row.format == "nifti":
+            from asclepius.resample import nifti
+
+            return nifti.read_grid(files[0])
+        from asclepius.resample import pictures
+
+        return pictures.read_grid(files[0])
+
     def mask(self, row, scan: Scan) -> Scan | None:
         """The mask of a row, whole numbers, one channel; the content tells its format.
 
@@ -108,13 +136,16 @@ class Container:
             raise StudyError(f"{self.release}: member {name} is missing or damaged; delete it and run again") from None
 
     def _array(self, path: Path, name: str, row: int) -> np.ndarray:
+        return self._rows_of(path, name).read(row)
+
+    def _rows_of(self, path: Path, name: str) -> "Rows":
         from asclepius.resample.arrays import Rows
 
         if self._rows is None or (self._rows.path, self._rows.name) != (path, name):
             if self._rows is not None:
                 self._rows.close()
             self._rows = Rows(path, name)
-        return self._rows.read(row)
+        return self._rows
 
 
 def checked(scan: Scan, sides: int) -> Scan:

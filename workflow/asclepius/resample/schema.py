@@ -1,6 +1,8 @@
-"""The index of the array store."""
+"""Tables of the stage: the index of the array store, and what headers say of geometry."""
 
 from asclepius.tables import Schema
+
+FIXED_TEST = ("test", "external")  # official roles of images that no plan looks at
 
 INDEX = Schema(
     "resample/index",
@@ -27,4 +29,17 @@ INDEX = Schema(
     },
     key=("image",),
     nullable=frozenset({"boxes", "crop", "spacing", "original_spacing", "note"}),
+)
+
+GEOMETRY = Schema(
+    "resample/geometry",
+    {
+        "image": "str",
+        "fixed_test": "bool",  # of the source's own test set or the second source: no plan may look at it
+        "flat": "bool",
+        "shape": "str",  # JSON [z, y, x] of the image turned as it will be stored; null if the header cannot be read
+        "spacing": "str",  # JSON [z, y, x] in mm; null where the source tells none
+    },
+    key=("image",),
+    nullable=frozenset({"shape", "spacing"}),
 )

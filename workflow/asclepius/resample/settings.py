@@ -1,5 +1,6 @@
 """The `resample` section: one grid for all images."""
 
+from pathlib import Path
 from typing import Literal, Self
 
 from pydantic import Field, model_validator
@@ -8,6 +9,18 @@ from asclepius.settings import Settings
 
 
 class ResampleSettings(Settings):
+    target: Literal["fixed", "auto"] = Field(
+        "fixed",
+        description="fixed: size and spacing below; auto plans them from the headers and writes resample/plan.yaml",
+    )
+    plan: Path | None = Field(
+        None, description="file with size and spacing, such as a kept plan.yaml; goes before both"
+    )
+    budget: int | None = Field(
+        None,
+        ge=64,
+        description="most voxels of a planned image; null is 2,097,152 (128^3), flat images 262,144 (512^2)",
+    )
     size: list[int] = Field([64, 64], min_length=2, max_length=3, description="stored pixels: [y, x] or [z, y, x]")
     spacing: list[float] | None = Field(
         None, description="mm, same order as size; null stretches each image to the size, whatever its extent"

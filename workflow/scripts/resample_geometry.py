@@ -1,0 +1,4 @@
+from asclepius.command import execute
+from asclepius.resample.headers import run
+
+execute(run, snakemake)

@@ -1,0 +1,4 @@
+from asclepius.command import execute
+from asclepius.resample.planning import run
+
+execute(run, snakemake)
