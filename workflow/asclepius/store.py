@@ -10,6 +10,8 @@ import numpy as np
 from asclepius.errors import StudyError
 from asclepius.tables import replacing
 
+LARGE = 1 << 15  # bytes of an image from which on a loop costs less than a second copy
+
 
 def shard_path(folder: Path, shard: int) -> Path:
     """Where a shard's arrays lie."""
@@ -90,7 +92,7 @@ class Store:
         if number not in self._shards:
             path = shard_path(self.folder, number)
             try:
-                array = np.load(path, mmap_mode="r")
+                array = np.load(path, mmap_mode="r").view(np.ndarray)  # memmap's own class slows every index
             except ValueError:  # an empty file cannot be mapped
                 array = np.load(path)
             self._shards[number] = array
@@ -104,7 +106,15 @@ class Store:
         first = self.shard(int(shards[0]))
         out = np.empty((len(shards), *first.shape[1:]), dtype=first.dtype)
         for number in np.unique(shards):
-            here = np.flatnonzero(shards == number)
-            order = here[np.argsort(rows[here], kind="stable")]
-            out[order] = self.shard(int(number))[rows[order]]
+            array, here = self.shard(int(number)), np.flatnonzero(shards == number)
+            wanted = rows[here]
+            if wanted.min() < 0 or wanted.max() >= len(array):
+                raise IndexError(f"{shard_path(self.folder, number)} holds {len(array)} images, not row {wanted.max()}")
+            if len(here) == len(out):
+                array.take(wanted, axis=0, out=out, mode="clip")  # without "clip" it would copy once more
+            elif first[:1].nbytes > LARGE:
+                for place, row in zip(here, wanted, strict=True):
+                    out[place] = array[row]
+            else:
+                out[here] = array.take(wanted, axis=0)
         return out
