@@ -110,8 +110,7 @@ def in_line() -> float:
 def main(name: str, folder: Path, out: Path, go: Path) -> None:
     """Import and warm up, wait for `go`, work, tell."""
     if name == "asclepius":
-        import SimpleITK  # noqa: F401  the stage's own imports are not timed either
-
+        import asclepius.resample.command
         import asclepius.resample.nifti  # noqa: F401
 
         def work() -> None:

@@ -60,10 +60,13 @@ def resample_mask(labels: np.ndarray, source: Grid, destination: Grid, method: s
     if axes is None:
         return _warp(labels, source, destination, method, 0).astype(np.uint8)
     z, y, x = (
-        slice(None) if one.weights is None else one.weights.indices for one in axes
-    )  # the one old voxel of each new one
+        np.arange(old) if one.weights is None else one.weights.indices
+        for one, old in zip(axes, labels.shape, strict=True)
+    )
     out = np.zeros(destination.shape, dtype=np.uint8)
-    out[_inside(axes)] = labels[z][:, y][:, :, x]
+    places = y[:, None] * labels.shape[2] + x  # within a plane
+    for plane, number in zip(out[_inside(axes)], z, strict=True):
+        plane[...] = np.ravel(labels[number]).take(places)
     return out
 
 
