@@ -18,6 +18,7 @@ from asclepius.explain.settings import ExplainSettings
 from asclepius.quality.schema import IMAGES
 from asclepius.task import Task
 from asclepius.train import device
+from asclepius.train.normalise.affine import Shared
 from asclepius.train.preprocess import Preprocess
 from asclepius.train.schema import PREDICTIONS
 
@@ -99,7 +100,7 @@ def make_study(tmp_path, running):
             skops.io.dump(regression(dimensions), folder / "model.skops")
         else:
             network(dimensions, folder / "model.keras", layer)
-        identity = Preprocess("window", (0.0,), (1.0,), False, spots.shape[1:], task, None, 0)
+        identity = Preprocess("window", (), (Shared((0.0,), (1.0,), False),), spots.shape[1:], task)
         identity.write(folder / "preprocess.json")
         choice = {"arm": "best", "fold": 1, "seed": 1, "threshold": 0.5}
         choice |= {"model": "model.skops" if layer == "linear" else "model.keras", "preprocess": "preprocess.json"}
@@ -201,7 +202,10 @@ def test_linear_contributions_add_up_to_the_score(tmp_path):
     classifier.coef_ = np.abs(classifier.coef_)  # then nothing cancels and the sum is the score
     skops.io.dump(pipeline, tmp_path / "model.skops")
     column = np.arange(30) % 3
-    heat = contributions(tmp_path / "model.skops", batch, column)
+    identity = Preprocess(
+        "window", (), (Shared((0.0,), (1.0,), False),), batch.shape[1:], Task("multiclass", ("a", "b"))
+    )
+    heat = contributions(tmp_path / "model.skops", identity, batch, pd.DataFrame(index=range(30)), column)
     assert heat.shape == (30, 20, 20, 17)
     blocks = heat[:, ::2, ::2, ::2]  # one voxel of each block
     score = pipeline.decision_function(values)[np.arange(30), column] - classifier.intercept_[column]

@@ -1,4 +1,5 @@
 import numpy as np
+import pandas as pd
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -12,11 +13,17 @@ from asclepius.train.settings import TrainSettings
 TASK = Task("binary", ("no", "yes"), "yes")
 
 
-def fit(normalise, arrays, pieces=3, window=None):
+def table_of(n, **columns):
+    """Rows of quality/images, as far as preprocessing reads them."""
+    given = {"image": [f"i{i}" for i in range(n)], "label": ["no", "yes"] * (n // 2) + ["no"] * (n % 2)}
+    return pd.DataFrame(given | {"modality": None, "site": None, "scanner": None, "age": np.nan, "sex": None} | columns)
+
+
+def fit(normalise, arrays, pieces=3, table=None, **options):
     return Preprocess.fit(
-        TrainSettings(normalise=normalise, window=window),
+        TrainSettings(normalise=normalise, **options),
         lambda: iter(np.array_split(arrays, pieces)),
-        [f"i{i}" for i in range(len(arrays))],
+        table_of(len(arrays)) if table is None else table,
         arrays.shape[1:],
         TASK,
     )
@@ -39,8 +46,9 @@ def test_scale_takes_the_1st_to_the_99th_percentile_to_0_and_1(dtype):
     found = fit("scale", arrays)
     low, high = np.percentile(arrays.astype(float), [1, 99], method="inverted_cdf")
     step = 1e-9 if np.issubdtype(dtype, np.integer) else (float(arrays.max()) - float(arrays.min())) / 65535
-    assert found.offset[0] == pytest.approx(low, abs=step)
-    assert found.offset[0] + found.scale[0] == pytest.approx(high, abs=2 * step)
+    linear = found.steps[0]
+    assert linear.offset[0] == pytest.approx(low, abs=step)
+    assert linear.offset[0] + linear.scale[0] == pytest.approx(high, abs=2 * step)
     values = found.apply(arrays)
     assert (values.min(), values.max()) == (0, 1)
 

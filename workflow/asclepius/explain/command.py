@@ -56,7 +56,7 @@ def run(
     where = cohort.set_index("image").loc[cases["image"]]
     stored = Store(_folder(stores)).read(where["shard"].to_numpy(), where["row"].to_numpy())
     columns = np.array([question.classes.index(name) for name in cases["class"]])
-    maps = heat_maps(Path(results), chosen, stored, columns, settings.threads)
+    maps = heat_maps(Path(results), chosen, stored, where, columns, settings.threads)
 
     shapes = _masks(where, masks, stored.shape[1:-1])
     rows, shown = [], {"image": [], "heat": [], "mask": []}
@@ -75,26 +75,28 @@ def run(
     write_npz(heat, {name: np.stack(arrays) for name, arrays in shown.items()})
 
 
-def heat_maps(results: Path, chosen: dict, stored: np.ndarray, columns: np.ndarray, threads: int) -> np.ndarray:
+def heat_maps(
+    results: Path, chosen: dict, stored: np.ndarray, where: pd.DataFrame, columns: np.ndarray, threads: int
+) -> np.ndarray:
     """Heat of each image for one class.
 
     Args:
         stored: values of the store, shape (n, y, x, channel) or (n, z, y, x, channel).
+        where: rows of quality/images of those images.
         columns: number of the class, shape (n,).
 
     Returns:
         Not negative, (n, y, x) or (n, z, y, x), perhaps coarser than the image.
     """
-    batch = Preprocess.read(results / chosen["preprocess"]).apply(stored)
-    model = results / chosen["model"]
+    preprocess, model = Preprocess.read(results / chosen["preprocess"]), results / chosen["model"]
     if model.suffix == ".skops":
         from asclepius.explain.linear import contributions
 
-        return contributions(model, batch, columns)
+        return contributions(model, preprocess, stored, where, columns)
     device.start(TrainSettings(threads=threads))
     from asclepius.explain.gradcam import GradCam
 
-    return GradCam.read(model)(batch, columns)
+    return GradCam.read(model)(preprocess.apply(stored, where), columns)
 
 
 def _test_rows(predictions: pd.DataFrame, chosen: dict, images: pd.DataFrame) -> pd.DataFrame:

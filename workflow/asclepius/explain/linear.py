@@ -5,30 +5,40 @@ from itertools import count
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 from sklearn.linear_model import LogisticRegression
 
-from asclepius.train.classical import pooled, read
+from asclepius.train.classical import inputs, read
+from asclepius.train.preprocess import Preprocess
 
 
-def contributions(path: Path, batch: np.ndarray, column: np.ndarray) -> np.ndarray:
+def contributions(
+    path: Path, preprocess: Preprocess, stored: np.ndarray, table: pd.DataFrame, column: np.ndarray
+) -> np.ndarray:
     """Absolute contribution of each pixel to the score of a class: weight times standardised value.
 
     Args:
         path: model.skops of the train stage.
-        batch: normalised images, shape (n, y, x, channel) or (n, z, y, x, channel).
+        stored: values of the store, shape (n, y, x, channel) or (n, z, y, x, channel).
+        table: rows of quality/images of those images.
         column: number of the class of each image, shape (n,).
 
     Returns:
         Summed over channels, shape (n, y, x) or (n, z, y, x); constant within the blocks the model averages over.
+        Zero where the model takes table values alone.
     """
+    shape, channels = stored.shape[1:-1], stored.shape[-1]
+    if not preprocess.pixels:
+        return np.zeros(stored.shape[:-1], np.float32)
     pipeline = read(path)
     weights = _weights(pipeline["classifier"])
-    values = pipeline["scaler"].transform(pooled(batch))
+    values = pipeline["scaler"].transform(inputs(stored, table, preprocess))
     found = np.abs(values * weights[column])
-    shape, channels = batch.shape[1:-1], batch.shape[-1]
+    if preprocess.columns:
+        found = found[:, : -len(preprocess.columns.features)]
     # pooled() takes the first block that leaves few enough values, so the number of values tells the block.
-    block = next(b for b in count(1) if math.prod(-(-side // b) for side in shape) * channels == values.shape[1])
-    heat = found.reshape(len(batch), *(-(-side // block) for side in shape), channels).sum(axis=-1)
+    block = next(b for b in count(1) if math.prod(-(-side // b) for side in shape) * channels == found.shape[1])
+    heat = found.reshape(len(stored), *(-(-side // block) for side in shape), channels).sum(axis=-1)
     for axis, side in enumerate(shape, start=1):
         heat = heat.repeat(block, axis=axis).take(np.arange(side), axis=axis)
     return heat.astype(np.float32)

@@ -1,10 +1,11 @@
-"""Logistic regression on pixels: the floor every network must beat. No Keras here."""
+"""Logistic regression on pixels, table values or both: the floor every network must beat. No Keras here."""
 
 import time
 import warnings
 from pathlib import Path
 
 import numpy as np
+import pandas as pd
 import skops.io
 from sklearn.exceptions import ConvergenceWarning
 from sklearn.linear_model import LogisticRegression
@@ -16,7 +17,7 @@ from threadpoolctl import threadpool_limits
 from asclepius.models.settings import ModelSettings
 from asclepius.task import Task
 from asclepius.train.archive import settle
-from asclepius.train.examples import Examples, Fold
+from asclepius.train.examples import CHUNK, Examples, Fold
 from asclepius.train.outcome import Outcome, Run
 from asclepius.train.preprocess import Preprocess
 from asclepius.train.resume import RunState
@@ -48,9 +49,26 @@ def pooled(images: np.ndarray) -> np.ndarray:
     return means.reshape(n, -1).astype(np.float32)
 
 
+def inputs(stored: np.ndarray, table: pd.DataFrame, preprocess: Preprocess) -> np.ndarray:
+    """Pooled, normalised pixels, then table values, (n, values), float32; the recipe may leave either out.
+
+    Args:
+        stored: (n, *input_shape), stored values.
+        table: rows of quality/images of those images.
+    """
+    parts = [pooled(preprocess.apply(stored, table))] if preprocess.pixels else []
+    if preprocess.columns:
+        parts.append(preprocess.columns.apply(table))
+    return np.concatenate(parts, axis=1)
+
+
 def features(examples: Examples, preprocess: Preprocess) -> np.ndarray:
-    """Pooled, normalised pixels, (n, values)."""
-    return np.concatenate([pooled(preprocess.apply(chunk)) for chunk in examples.chunks()])
+    """`inputs` of all examples."""
+    parts = []
+    for number, chunk in enumerate(examples.chunks()):
+        table = examples.table.iloc[number * CHUNK : (number + 1) * CHUNK]
+        parts.append(inputs(chunk, table, preprocess))
+    return np.concatenate(parts)
 
 
 def fit(

@@ -49,6 +49,7 @@ class Examples:
         synthetic: (m, *shape), in stored units; None if there is none.
         targets: (n, classes), 0 or 1, float32.
         weights: (n,), of each example's loss, float32.
+        table: (n,) rows of quality/images; a synthetic example has the site and scanner its parents share, no more.
     """
 
     pixels: Pixels
@@ -57,6 +58,7 @@ class Examples:
     synthetic: np.ndarray | None
     targets: np.ndarray
     weights: np.ndarray
+    table: pd.DataFrame
 
     def __len__(self) -> int:
         return len(self.positions)
@@ -78,7 +80,7 @@ class Examples:
         """Some of them."""
         parts = (self.positions, self.synthetic_rows, self.targets, self.weights)
         positions, rows, targets, weights = (part[indices] for part in parts)
-        return Examples(self.pixels, positions, rows, self.synthetic, targets, weights)
+        return Examples(self.pixels, positions, rows, self.synthetic, targets, weights, self.table.iloc[indices])
 
     def chunks(self) -> Iterator[np.ndarray]:
         """All of them in order, some at a time."""
@@ -91,7 +93,6 @@ class Fold:
     """Args:
     training: rows of the balance table, synthetic ones included.
     real: all real images of role train, whatever balancing left out: what normalisation is fitted to.
-    real_images: their names.
     evaluated: images of role validation, test and external, with columns image, patient, role.
     evaluation: those as examples.
     """
@@ -99,7 +100,6 @@ class Fold:
     number: int
     training: Examples
     real: Examples
-    real_images: list[str]
     evaluated: pd.DataFrame
     evaluation: Examples
 
@@ -140,7 +140,7 @@ def load_fold(images: pd.DataFrame, folds: pd.DataFrame, pixels: Pixels, table: 
         rows = np.flatnonzero(mask.to_numpy())
         targets = task.targets(images["label"].iloc[rows])
         none = np.full(len(rows), -1)
-        return Examples(pixels, rows, none, None, targets, np.ones(len(rows), np.float32))
+        return Examples(pixels, rows, none, None, targets, np.ones(len(rows), np.float32), images.iloc[rows])
 
     found = tables.read(table, TABLE)
     made = (found["source"] == "synthetic").to_numpy()
@@ -157,7 +157,23 @@ def load_fold(images: pd.DataFrame, folds: pd.DataFrame, pixels: Pixels, table: 
         np.load(table.parent / "synthetic.npy", mmap_mode="r") if made.any() else None,
         targets,
         found["weight"].to_numpy(np.float32),
+        _rows(images, positions, found["parents"]),
     )
     train, evaluated = role == "train", role.isin(EVALUATED)
     frame = images.loc[evaluated, ["image", "patient"]].assign(role=role[evaluated]).reset_index(drop=True)
-    return Fold(number, training, chosen(train), list(images["image"][train]), frame, chosen(evaluated))
+    return Fold(number, training, chosen(train), frame, chosen(evaluated))
+
+
+def _rows(images: pd.DataFrame, positions: np.ndarray, parents: pd.Series) -> pd.DataFrame:
+    """Rows of quality/images of training examples; see `Examples.table`."""
+    made = np.flatnonzero(positions < 0)
+    if not len(made):
+        return images.iloc[positions]
+    table = images.reindex(np.where(positions < 0, len(images), positions)).reset_index(drop=True)
+    known = images.set_index("image")
+    for column in ("site", "scanner"):
+        of = known[column].to_dict()
+        shared = [{of[name] for name in json.loads(parents.iloc[row] or "[]")} for row in made]
+        table[column] = table[column].astype(object)
+        table.loc[made, column] = [names.pop() if len(names) == 1 else None for names in shared]
+    return table

@@ -14,8 +14,36 @@ from asclepius.train.preprocess import Preprocess
 
 _ORDER = 3  # stream of the shuffle; augmentation has 1 and 2
 AHEAD = 3
+MEASURED_BYTES = 1 << 28
 
 Batch = tuple[np.ndarray, np.ndarray, np.ndarray]
+
+
+class Normalised:
+    """Model input of examples. What depends on an image alone is measured once, up to 256 MB of it."""
+
+    def __init__(self, examples: Examples, preprocess: Preprocess):
+        self.examples, self.preprocess = examples, preprocess
+        self._known = np.zeros(len(examples), bool)
+        self._measured: tuple[np.ndarray, ...] | None = None
+
+    def __call__(self, indices: np.ndarray) -> np.ndarray:
+        """Images of those examples, (n, *input_shape), float32."""
+        stored = self.examples.read(indices)
+        return self.preprocess.transform(stored.astype(np.float32), self._measure(stored, indices))
+
+    def _measure(self, stored: np.ndarray, indices: np.ndarray) -> tuple[np.ndarray, ...]:
+        if not self._known[indices].all():
+            found = self.preprocess.measure(stored, self.examples.table.iloc[indices])
+            if self._measured is None:
+                size = sum(part[0].nbytes for part in found) * len(self.examples)
+                if size > MEASURED_BYTES:
+                    return found
+                self._measured = tuple(np.empty((len(self.examples), *part.shape[1:]), np.float32) for part in found)
+            for whole, part in zip(self._measured, found, strict=True):
+                whole[indices] = part
+            self._known[indices] = True
+        return tuple(whole[indices] for whole in self._measured)
 
 
 class Batches(keras.utils.PyDataset):
@@ -26,7 +54,8 @@ class Batches(keras.utils.PyDataset):
 
     def __init__(self, examples: Examples, preprocess: Preprocess, batch_size: int, augmenter: Augmenter | None = None):
         super().__init__()
-        self.examples, self.preprocess, self.augmenter = examples, preprocess, augmenter
+        self.examples, self.augmenter = examples, augmenter
+        self.normalised = Normalised(examples, preprocess)
         self.steps = -(-len(examples) // batch_size)
         self.indices = np.array_split(np.arange(len(examples)), max(self.steps, 1))
 
@@ -47,7 +76,7 @@ class Batches(keras.utils.PyDataset):
 
     def __getitem__(self, step: int) -> Batch:
         indices = self.indices[step]
-        images = self.preprocess.apply(self.examples.read(indices))
+        images = self.normalised(indices)
         if self.augmenter:
             images = self.augmenter(images, indices, step)
         return images, self.examples.targets[indices], self.examples.weights[indices]

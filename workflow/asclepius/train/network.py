@@ -14,7 +14,7 @@ from asclepius.models import registry
 from asclepius.models.settings import ModelSettings
 from asclepius.train import device
 from asclepius.train.archive import settle
-from asclepius.train.examples import Examples, Fold
+from asclepius.train.examples import Fold
 from asclepius.train.loader import Batches, prefetched
 from asclepius.train.outcome import Outcome, Run
 from asclepius.train.preprocess import Preprocess
@@ -50,7 +50,7 @@ def fit(
             variable.assign(value)
     save(network, state.folder / "model.keras")
     return Outcome(
-        probabilities=predict(network, fold.evaluation, preprocess, train.batch_size),
+        probabilities=predict(network, Batches(fold.evaluation, preprocess, train.batch_size)),
         history=progress.history,
         parameters=network.count_params(),
         epochs=progress.epochs,
@@ -73,10 +73,10 @@ def save(network: keras.Model, path: Path) -> None:
     settle(path)
 
 
-def predict(network: keras.Model, examples: Examples, preprocess: Preprocess, batch_size: int) -> np.ndarray:
+def predict(network: keras.Model, batches: Batches) -> np.ndarray:
     """Probabilities (n, classes), float32, in the order of the examples."""
-    found = [network.predict_on_batch(images) for images, _, _ in prefetched(Batches(examples, preprocess, batch_size))]
-    return np.concatenate(found) if found else np.zeros((0, len(preprocess.task.classes)), np.float32)
+    found = [network.predict_on_batch(images) for images, _, _ in prefetched(batches)]
+    return np.concatenate(found) if found else np.zeros((0, network.output_shape[-1]), np.float32)
 
 
 class Trainer:
@@ -93,8 +93,8 @@ class Trainer:
     ):
         self.title, self.seed = run.title, run.seed
         self.network, self.train, self.preprocess = network, train, preprocess
-        self.validation = fold.evaluation.take(fold.validation)
-        if len(self.validation) == 0 and (train.keep == "best" or train.patience):
+        self.validation = Batches(fold.evaluation.take(fold.validation), preprocess, train.batch_size)
+        if len(self.validation.examples) == 0 and (train.keep == "best" or train.patience):
             raise StudyError(
                 f"fold {run.fold}: no validation images to choose the best epoch by; "
                 "set train.keep: last and train.patience: 0"
@@ -154,8 +154,8 @@ class Trainer:
         loss = self.fit_epoch(number)
         if not np.isfinite(loss):
             raise StudyError(f"{self.title}: the loss of epoch {number} is {loss}; lower train.learning_rate")
-        found = predict(self.network, self.validation, self.preprocess, self.train.batch_size)
-        scores = validation_scores(self.preprocess.task, self.validation.targets, found)
+        found = predict(self.network, self.validation)
+        scores = validation_scores(self.preprocess.task, self.validation.examples.targets, found)
         seconds = time.perf_counter() - begin
         print(
             f"{self.title} epoch {number}/{self.train.epochs}: loss {loss:.4f} val_loss {scores['val_loss']:.4f} "

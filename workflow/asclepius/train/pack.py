@@ -98,11 +98,32 @@ class Pack:
         if self._fold is None or self._fold.number != number:
             folds = tables.read(self.source.folds, FOLDS)
             self._fold = load_fold(self._images, folds, self._pixels, self.source.table(number), self.task)
-            real = self._fold.real
-            self._preprocess = Preprocess.fit(
-                self.train, real.chunks, self._fold.real_images, self._pixels.shape, self.task
-            )
+            self._preprocess = self._fitted(self._fold)
         return self._fold, self._preprocess
+
+    def _fitted(self, fold: Fold) -> Preprocess:
+        real = fold.real
+        if self.model.columns and (fold.training.positions < 0).any():
+            raise StudyError(
+                "model.columns: a synthetic image has no age and no sex; choose another balance.method for this arm"
+            )
+        found = Preprocess.fit(
+            self.train,
+            real.chunks,
+            real.table,
+            self._pixels.shape,
+            self.task,
+            self.model.columns,
+            self.model.pixels,
+        )
+        print(f"fold {fold.number}: normalise: {found.method} ({'; '.join(found.why)})", flush=True)
+        if unknown := found.unknown_groups(fold.evaluation.table):
+            print(
+                f"fold {fold.number}: {unknown} of {len(fold.evaluation)} evaluated images are of a {found.group} that "
+                "training does not know; they stay as they are",
+                flush=True,
+            )
+        return found
 
     def _keep(self, run: Run, fold: Fold, preprocess: Preprocess, outcome: Outcome, state: RunState) -> None:
         preprocess.write(state.folder / "preprocess.json")
@@ -127,12 +148,10 @@ class Pack:
         )
 
     def _fits(self, run: Run, fold: Fold, preprocess: Preprocess) -> list[dict]:
-        logistic = self.model.name == "logistic"
-        records = []
-        if preprocess.images is not None:
-            records.append(fit_record("normalisation", ["train"], fold.real_images))
-        if logistic:
-            records.append(fit_record("feature standardisation", ["train"], fold.real_images))
+        real = fold.real.table["image"]
+        records = [fit_record(what, ["train"], real) for what in preprocess.fitted]
+        if self.model.name == "logistic":
+            records.append(fit_record("feature standardisation", ["train"], real))
         elif self.train.keep == "best" or self.train.patience:
             chosen = fold.evaluated["image"].iloc[fold.validation]
             records.append(fit_record("best epoch", ["validation"], chosen))

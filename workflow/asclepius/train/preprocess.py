@@ -1,77 +1,96 @@
-"""From stored values to a model's input: one linear map per channel, fitted on real training images."""
+"""From stored values to a model's input: what was fitted on a fold's training images, and how it is applied."""
 
 import json
-from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 import numpy as np
+import pandas as pd
 
 from asclepius.errors import StudyError
 from asclepius.provenance import digest, write_json
 from asclepius.tables import write_text
 from asclepius.task import Task
+from asclepius.train.columns import Columns
+from asclepius.train.normalise.choose import choose
+from asclepius.train.normalise.steps import FITTED, Step, after, as_json, fit_harmonise, fit_method, from_json
+from asclepius.train.normalise.streams import Batches
 from asclepius.train.settings import TrainSettings
 
-BINS = 65536
-Batches = Callable[[], Iterator[np.ndarray]]
+NONE = "none"
 
 
 @dataclass(frozen=True)
 class Preprocess:
-    """(stored value - offset) / scale, cut to 0..1 if `clip`; written beside each model.
+    """Steps that map intensities, and columns of the table; written beside each model.
 
     Args:
-        method: standardise, scale or window, as in the `train` section.
-        offset: per channel, in stored units (HU or raw values).
-        scale: per channel, in stored units.
-        clip: whether results are cut to 0..1.
+        method: as in the `train` section, never auto; none without pixels.
+        why: the reason, and what must be said of the fit.
+        steps: applied in turn.
         input_shape: of one image, (y, x, channel) or (z, y, x, channel).
         task: classes in the order of the model's outputs.
-        images: digest of the images it was fitted to; None if nothing was fitted (a fixed window).
+        group: column that tells an image's site or scanner; None if no step asks.
+        columns: table values that are input as well; None if there are none.
+        pixels: whether the image is input at all.
+        images: digest of the images it was fitted to; None if nothing was fitted.
         n: how many those were.
     """
 
     method: str
-    offset: tuple[float, ...]
-    scale: tuple[float, ...]
-    clip: bool
+    why: tuple[str, ...]
+    steps: tuple[Step, ...]
     input_shape: tuple[int, ...]
     task: Task
-    images: str | None
-    n: int
+    group: str | None = None
+    columns: Columns | None = None
+    pixels: bool = True
+    images: str | None = None
+    n: int = 0
 
     @classmethod
     def fit(
         cls,
         settings: TrainSettings,
         batches: Batches,
-        images: list[str],
+        table: pd.DataFrame,
         input_shape: tuple[int, ...],
         task: Task,
+        columns: list[str] | None = None,
+        pixels: bool = True,
     ) -> "Preprocess":
         """Fit to the real training images of a fold.
 
         Args:
             batches: called for each pass over the data; yields stored arrays (n, ..., channel).
-            images: names of exactly those images.
-        """
-        channels = input_shape[-1]
-        if settings.normalise == "window":
-            low, high = settings.window
-            return cls("window", (low,) * channels, (high - low,) * channels, True, input_shape, task, None, 0)
-        if settings.normalise == "standardise":
-            offset, scale = _moments(batches, channels)
-        else:
-            low, high = _percentiles(batches, channels, (0.01, 0.99))
-            offset, scale = low, high - low
-        scale = np.where(scale > 0, scale, 1.0)  # a constant channel becomes 0, not NaN
-        clip = settings.normalise == "scale"
-        fitted = (tuple(map(float, offset)), tuple(map(float, scale)))
-        return cls(settings.normalise, *fitted, clip, input_shape, task, digest(images), len(images))
+            table: rows of quality/images, of exactly those images in that order.
+            columns: table values that the model takes.
 
-    def apply(self, batch: np.ndarray) -> np.ndarray:
-        """Stored arrays (n, *input_shape) as model input, float32.
+        Raises:
+            StudyError: a column has no values, or sites cannot be told from classes.
+        """
+        taken = Columns.fit(columns, table) if columns else None
+        method, why, steps, group = NONE, ["the model takes no pixels"], [], None
+        if pixels:
+            method, why, steps, group = _fit_steps(settings, batches, table, input_shape[-1], task)
+        fitted = method in FITTED or group is not None or taken is not None
+        images, n = (digest(table["image"]), len(table)) if fitted else (None, 0)
+        return cls(method, tuple(why), tuple(steps), input_shape, task, group, taken, pixels, images, n)
+
+    @property
+    def fitted(self) -> list[str]:
+        """What was fitted, for fits.json."""
+        found = ["normalisation"] if self.method in FITTED else []
+        found += ["harmonisation"] if self.group else []
+        return found + (["table columns"] if self.columns else [])
+
+    def measure(self, batch: np.ndarray, table: pd.DataFrame | None = None) -> tuple[np.ndarray, ...]:
+        """What each step needs to know of each image; it depends on the image alone.
+
+        Args:
+            batch: stored arrays (n, *input_shape).
+            table: rows of quality/images of those images; without them every site is unknown.
 
         Raises:
             StudyError: the images have another shape than those the model was fitted to.
@@ -81,19 +100,47 @@ class Preprocess:
                 f"the model takes images of shape {list(self.input_shape)}, found {list(batch.shape[1:])}; "
                 "resample them as the study did"
             )
-        out = np.subtract(batch, np.asarray(self.offset, np.float32), dtype=np.float32)
-        out *= np.float32(1) / np.asarray(self.scale, np.float32)
-        return np.clip(out, 0, 1, out=out) if self.clip else out
+        groups = np.full(len(batch), None)
+        if self.group and table is not None:
+            groups = table[self.group].to_numpy(object)
+        found = []
+        for number, step in enumerate(self.steps):
+            if number:
+                batch = self.steps[number - 1].transform(batch.astype(np.float32), found[-1])
+            found.append(step.measure(batch, groups))
+        return tuple(found)
+
+    def transform(self, images: Any, measured: tuple[Any, ...], xp: Any = np) -> Any:
+        """Model input from images and what was measured of them, by NumPy or by keras.ops.
+
+        Args:
+            images: (n, *input_shape), float32, stored values.
+        """
+        for step, values in zip(self.steps, measured, strict=True):
+            images = step.transform(images, values, xp)
+        return images
+
+    def apply(self, batch: np.ndarray, table: pd.DataFrame | None = None) -> np.ndarray:
+        """Stored arrays (n, *input_shape) as model input, float32; arguments and errors as of `measure`."""
+        return self.transform(batch.astype(np.float32), self.measure(batch, table))
+
+    def unknown_groups(self, table: pd.DataFrame) -> int:
+        """How many of these images are of a site that was not harmonised in training."""
+        if not self.group:
+            return 0
+        return int((~table[self.group].isin(list(self.steps[0].shift))).sum())
 
     def write(self, path: Path) -> None:
         task = {"kind": self.task.kind, "classes": list(self.task.classes), "positive": self.task.positive}
         values = {
             "method": self.method,
-            "offset": list(self.offset),
-            "scale": list(self.scale),
-            "clip": self.clip,
+            "why": list(self.why),
+            "steps": [as_json(step) for step in self.steps],
             "input_shape": list(self.input_shape),
             "task": task,
+            "group": self.group,
+            "columns": self.columns.as_json() if self.columns else None,
+            "pixels": self.pixels,
             "fitted": {"images": self.images, "n": self.n},
         }
         write_text(path, write_json(values))
@@ -104,47 +151,30 @@ class Preprocess:
         task = found["task"]
         return cls(
             found["method"],
-            tuple(found["offset"]),
-            tuple(found["scale"]),
-            found["clip"],
+            tuple(found["why"]),
+            tuple(map(from_json, found["steps"])),
             tuple(found["input_shape"]),
             Task(task["kind"], tuple(task["classes"]), task["positive"]),
+            found["group"],
+            Columns.from_json(found["columns"]) if found["columns"] else None,
+            found["pixels"],
             found["fitted"]["images"],
             found["fitted"]["n"],
         )
 
 
-def _moments(batches: Batches, channels: int) -> tuple[np.ndarray, np.ndarray]:
-    """Mean and standard deviation per channel in one pass (Chan et al. 1979)."""
-    count, mean, squares = 0, np.zeros(channels), np.zeros(channels)
-    for batch in batches():
-        values = batch.reshape(-1, channels).astype(np.float64)
-        n, centre = len(values), values.mean(axis=0)
-        step = centre - mean
-        squares += ((values - centre) ** 2).sum(axis=0) + step**2 * count * n / (count + n)
-        mean = mean + step * n / (count + n)
-        count += n
-    return mean, np.sqrt(squares / count)
-
-
-def _percentiles(batches: Batches, channels: int, shares: tuple[float, float]) -> tuple[np.ndarray, ...]:
-    """Percentiles per channel in two passes, to within 1/65,536 of the range; exact for 8- and 16-bit integers."""
-    low, high, whole = np.full(channels, np.inf), np.full(channels, -np.inf), True
-    for batch in batches():
-        values = batch.reshape(-1, channels)
-        low, high = np.minimum(low, values.min(axis=0)), np.maximum(high, values.max(axis=0))
-        whole = whole and np.issubdtype(batch.dtype, np.integer)
-    width = np.where(high > low, high - low, 1.0) / (BINS - 1)
-    if whole and (high - low).max() < BINS:
-        width = np.ones(channels)
-    counts = np.zeros((channels, BINS), np.int64)
-    for batch in batches():
-        bins = np.floor((batch.reshape(-1, channels) - low) / width + 0.5).astype(np.int64)
-        for channel in range(channels):
-            counts[channel] += np.bincount(bins[:, channel], minlength=BINS)
-    reached = counts.cumsum(axis=1)
-    total = reached[0, -1]
-    return tuple(
-        np.array([low[c] + width[c] * np.searchsorted(reached[c], share * total) for c in range(channels)])
-        for share in shares
-    )
+def _fit_steps(
+    settings: TrainSettings, batches: Batches, table: pd.DataFrame, channels: int, task: Task
+) -> tuple[str, list[str], list[Step], str | None]:
+    """Method, reasons, steps and the column that tells the site; each step sees what the one before made."""
+    choice = choose(settings, table)
+    why, steps, group = [choice.why], [], None
+    if settings.harmonise != "none":
+        step, notes = fit_harmonise(settings, batches, table, task)
+        why += notes
+        if step:
+            group = settings.harmonise
+            batches = after(step, batches, table[group].to_numpy(object))
+            steps.append(step)
+    steps.append(fit_method(choice.method, settings, batches, channels))
+    return choice.method, why, steps, group
