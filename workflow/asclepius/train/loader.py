@@ -3,11 +3,13 @@
 from collections import deque
 from collections.abc import Iterator
 from concurrent.futures import ThreadPoolExecutor
+from typing import Any
 
 import keras
 import numpy as np
 
 from asclepius.augment.augmenter import Augmenter
+from asclepius.augment.compiled import compiled
 from asclepius.augment.parameters import generator
 from asclepius.train.examples import Examples
 from asclepius.train.preprocess import Preprocess
@@ -19,31 +21,57 @@ MEASURED_BYTES = 1 << 28
 Batch = tuple[np.ndarray, np.ndarray, np.ndarray]
 
 
-class Normalised:
-    """Model input of examples. What depends on an image alone is measured once, up to 256 MB of it."""
+class Normaliser:
+    """Model input from stored values; maps that are more than an offset and a factor run compiled, on the device."""
+
+    def __init__(self, preprocess: Preprocess, batch_size: int):
+        """Args:
+        batch_size: of the largest batch; smaller ones are filled up, so that XLA compiles once.
+        """
+        self.preprocess, self.batch_size = preprocess, batch_size
+        self._compiled = compiled(self._on_device) if preprocess.heavy else None
+
+    def __call__(self, stored: np.ndarray, measured: tuple[np.ndarray, ...]) -> np.ndarray:
+        """Args:
+        stored: (n, *input_shape), n at most `batch_size`.
+        measured: of those images, from `Preprocess.measure`.
+        """
+        if self._compiled is None:
+            return self.preprocess.transform(stored.astype(np.float32), measured)
+        found = self._compiled(self._filled(stored), tuple(map(self._filled, measured)))
+        return keras.ops.convert_to_numpy(found)[: len(stored)]
+
+    def _on_device(self, stored: Any, measured: tuple[Any, ...]) -> Any:
+        return self.preprocess.transform(keras.ops.cast(stored, "float32"), measured, keras.ops)
+
+    def _filled(self, values: np.ndarray) -> np.ndarray:
+        missing = self.batch_size - len(values)
+        return np.concatenate([values, np.repeat(values[-1:], missing, axis=0)]) if missing else values
+
+
+class Measured:
+    """What a normalisation needs to know of each example: measured once, if all of it takes no more than 256 MB."""
 
     def __init__(self, examples: Examples, preprocess: Preprocess):
         self.examples, self.preprocess = examples, preprocess
         self._known = np.zeros(len(examples), bool)
-        self._measured: tuple[np.ndarray, ...] | None = None
+        self._kept: tuple[np.ndarray, ...] = ()
 
-    def __call__(self, indices: np.ndarray) -> np.ndarray:
-        """Images of those examples, (n, *input_shape), float32."""
-        stored = self.examples.read(indices)
-        return self.preprocess.transform(stored.astype(np.float32), self._measure(stored, indices))
-
-    def _measure(self, stored: np.ndarray, indices: np.ndarray) -> tuple[np.ndarray, ...]:
-        if not self._known[indices].all():
-            found = self.preprocess.measure(stored, self.examples.table.iloc[indices])
-            if self._measured is None:
-                size = sum(part[0].nbytes for part in found) * len(self.examples)
-                if size > MEASURED_BYTES:
-                    return found
-                self._measured = tuple(np.empty((len(self.examples), *part.shape[1:]), np.float32) for part in found)
-            for whole, part in zip(self._measured, found, strict=True):
-                whole[indices] = part
-            self._known[indices] = True
-        return tuple(whole[indices] for whole in self._measured)
+    def __call__(self, stored: np.ndarray, indices: np.ndarray) -> tuple[np.ndarray, ...]:
+        """Args:
+        stored: values of those examples.
+        """
+        if self._known[indices].all():
+            return tuple(whole[indices] for whole in self._kept)
+        found = self.preprocess.measure(stored, self.examples.table.iloc[indices])
+        if not self._kept:
+            if sum(part[0].nbytes for part in found) * len(self._known) > MEASURED_BYTES:
+                return found
+            self._kept = tuple(np.empty((len(self._known), *part.shape[1:]), np.float32) for part in found)
+        for whole, part in zip(self._kept, found, strict=True):
+            whole[indices] = part
+        self._known[indices] = True
+        return found
 
 
 class Batches(keras.utils.PyDataset):
@@ -52,11 +80,11 @@ class Batches(keras.utils.PyDataset):
     An epoch is cut into steps of equal size (one image more or less), so no step trains on a handful of leftovers.
     """
 
-    def __init__(self, examples: Examples, preprocess: Preprocess, batch_size: int, augmenter: Augmenter | None = None):
+    def __init__(self, examples: Examples, normaliser: Normaliser, augmenter: Augmenter | None = None):
         super().__init__()
-        self.examples, self.augmenter = examples, augmenter
-        self.normalised = Normalised(examples, preprocess)
-        self.steps = -(-len(examples) // batch_size)
+        self.examples, self.normaliser, self.augmenter = examples, normaliser, augmenter
+        self.measured = Measured(examples, normaliser.preprocess)
+        self.steps = -(-len(examples) // normaliser.batch_size)
         self.indices = np.array_split(np.arange(len(examples)), max(self.steps, 1))
 
     def start(self, seed: int, epoch: int) -> None:
@@ -76,7 +104,8 @@ class Batches(keras.utils.PyDataset):
 
     def __getitem__(self, step: int) -> Batch:
         indices = self.indices[step]
-        images = self.normalised(indices)
+        stored = self.examples.read(indices)
+        images = self.normaliser(stored, self.measured(stored, indices))
         if self.augmenter:
             images = self.augmenter(images, indices, step)
         return images, self.examples.targets[indices], self.examples.weights[indices]

@@ -15,7 +15,7 @@ from asclepius.models.settings import ModelSettings
 from asclepius.train import device
 from asclepius.train.archive import settle
 from asclepius.train.examples import Fold
-from asclepius.train.loader import Batches, prefetched
+from asclepius.train.loader import Batches, Normaliser, prefetched
 from asclepius.train.outcome import Outcome, Run
 from asclepius.train.preprocess import Preprocess
 from asclepius.train.resume import Progress, RunState
@@ -50,7 +50,7 @@ def fit(
             variable.assign(value)
     save(network, state.folder / "model.keras")
     return Outcome(
-        probabilities=predict(network, Batches(fold.evaluation, preprocess, train.batch_size)),
+        probabilities=predict(network, Batches(fold.evaluation, trainer.normaliser)),
         history=progress.history,
         parameters=network.count_params(),
         epochs=progress.epochs,
@@ -93,13 +93,14 @@ class Trainer:
     ):
         self.title, self.seed = run.title, run.seed
         self.network, self.train, self.preprocess = network, train, preprocess
-        self.validation = Batches(fold.evaluation.take(fold.validation), preprocess, train.batch_size)
+        self.normaliser = Normaliser(preprocess, train.batch_size)
+        self.validation = Batches(fold.evaluation.take(fold.validation), self.normaliser)
         if len(self.validation.examples) == 0 and (train.keep == "best" or train.patience):
             raise StudyError(
                 f"fold {run.fold}: no validation images to choose the best epoch by; "
                 "set train.keep: last and train.patience: 0"
             )
-        self.batches = Batches(fold.training, preprocess, train.batch_size)
+        self.batches = Batches(fold.training, self.normaliser)
         augmenter = Augmenter(augment, preprocess.input_shape, self.batches.largest)
         self.batches.augmenter = augmenter if augmenter.active else None
         self._compile()

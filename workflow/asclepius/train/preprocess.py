@@ -85,6 +85,11 @@ class Preprocess:
         found += ["harmonisation"] if self.group else []
         return found + (["table columns"] if self.columns else [])
 
+    @property
+    def heavy(self) -> bool:
+        """Whether a map is more than an offset and a factor, so that compiling it pays."""
+        return any(step.heavy for step in self.steps)
+
     def measure(self, batch: np.ndarray, table: pd.DataFrame | None = None) -> tuple[np.ndarray, ...]:
         """What each step needs to know of each image; it depends on the image alone.
 

@@ -1,7 +1,7 @@
 """Offset and factor: one pair for all images, or each image's own."""
 
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any, ClassVar, Literal
 
 import numpy as np
 
@@ -19,6 +19,7 @@ class Shared:
         scale: per channel, in stored units.
     """
 
+    heavy: ClassVar[bool] = False
     offset: tuple[float, ...]
     scale: tuple[float, ...]
     clip: bool
@@ -60,6 +61,7 @@ class Own:
         ends: those percentiles, 0 to 100.
     """
 
+    heavy: ClassVar[bool] = False
     by: Literal["moments", "percentiles"]
     foreground: Foreground
     ends: tuple[float, float]

@@ -2,7 +2,7 @@
 
 import itertools
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 
@@ -11,7 +11,7 @@ from asclepius.train.normalise.measures import landmarks
 
 BINS = 256
 SMALLEST = 8  # pixels along a tile's side: fewer make no histogram
-ROUNDS = 10  # of sharing out what was cut off; what is left after them is below one pixel in practice
+ROUNDS = 10  # of sharing out what was cut off, at most
 
 
 @dataclass(frozen=True)
@@ -24,6 +24,7 @@ class Clahe:
         ends: percentiles that become 0 and 1.
     """
 
+    heavy: ClassVar[bool] = True
     tiles: int
     limit: float
     ends: tuple[float, float]
@@ -95,6 +96,8 @@ def _curves(counts: np.ndarray, limit: float) -> np.ndarray:
     held = np.minimum(counts.astype(np.float64), highest)
     for _ in range(ROUNDS):
         left = total - held.sum(axis=1, keepdims=True)
+        if left.max() < 1:
+            break
         room = held < highest
         held = np.where(room, np.minimum(held + left / np.maximum(room.sum(axis=1, keepdims=True), 1), highest), held)
     reached = held.cumsum(axis=1)

@@ -2,7 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from typing import Any, Literal
+from typing import Any, ClassVar, Literal
 
 import numpy as np
 import pandas as pd
@@ -33,6 +33,7 @@ class Harmonise:
         shift, stretch: of each site, (landmark, channel), in units of `spread`.
     """
 
+    heavy: ClassVar[bool] = True
     column: Literal["site", "scanner"]
     shares: tuple[float, ...]
     foreground: Foreground

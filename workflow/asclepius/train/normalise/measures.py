@@ -14,13 +14,16 @@ def moments(images: np.ndarray, foreground: Foreground) -> tuple[np.ndarray, np.
     Args:
         images: (n, ..., channel), stored values.
     """
-    values = images.reshape(len(images), -1, images.shape[-1]).astype(np.float64)
-    inside = values > _threshold(values, foreground)[:, None]
-    inside |= ~inside.any(axis=1, keepdims=True)  # a constant image has no foreground
-    count = inside.sum(axis=1)
-    mean = np.where(inside, values, 0).sum(axis=1) / count
-    squares = np.where(inside, (values - mean[:, None]) ** 2, 0).sum(axis=1)
-    return mean, np.sqrt(squares / count)
+    n, channels = len(images), images.shape[-1]
+    values = images.reshape(n, -1, channels)
+    threshold = _threshold(values, foreground)
+    found = np.empty((2, n, channels))
+    for row, channel in np.ndindex(n, channels):  # an image at a time stays in the cache
+        inside = values[row, :, channel]
+        if foreground != "all" and (above := inside > threshold[row, channel]).any():
+            inside = inside[above]
+        found[:, row, channel] = inside.mean(dtype=np.float64), inside.std(dtype=np.float64)
+    return found[0], found[1]
 
 
 def landmarks(images: np.ndarray, shares: tuple[float, ...], foreground: Foreground) -> np.ndarray:

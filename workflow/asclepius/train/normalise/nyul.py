@@ -1,7 +1,7 @@
 """Histogram standardisation (Nyúl and Udupa 1999; with deciles: Nyúl, Udupa and Zhang 2000)."""
 
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, ClassVar
 
 import numpy as np
 
@@ -19,6 +19,7 @@ class Nyul:
         standard: (channel, landmark); the ends are 0 and 1.
     """
 
+    heavy: ClassVar[bool] = True
     shares: tuple[float, ...]
     foreground: Foreground
     standard: tuple[tuple[float, ...], ...]

@@ -2,7 +2,7 @@
 
 from collections.abc import Iterator
 from dataclasses import asdict
-from typing import Any, Protocol
+from typing import Any, ClassVar, Protocol
 
 import numpy as np
 import pandas as pd
@@ -18,6 +18,8 @@ from asclepius.train.settings import Method, TrainSettings
 
 class Step(Protocol):
     """One map of intensities. What depends on an image alone is measured once; the map itself may run on a device."""
+
+    heavy: ClassVar[bool]
 
     def measure(self, images: np.ndarray, groups: np.ndarray) -> np.ndarray:
         """What the map needs of each image, (n, ...), float32.
