@@ -37,6 +37,9 @@ class ResampleSettings(Settings):
     mask_interpolation: Literal["nearest", "linear"] = Field(
         "nearest", description="of masks; linear interpolates class by class and keeps borders smooth on finer grids"
     )
+    bias_field: Literal["none", "n4"] = Field(
+        "none", description="n4 takes the shading of MR coils out of each image first; seconds per volume"
+    )
     channels: int = Field(
         1, ge=1, le=64, description="1 turns colour into luminance; 3 keeps it; n takes n sequences or volumes"
     )

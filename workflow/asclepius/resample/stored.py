@@ -5,6 +5,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
+from asclepius.resample.bias import corrected
 from asclepius.resample.foreground import crop, foreground
 from asclepius.resample.geometry import Grid, canonical, move_boxes, same_place, target
 from asclepius.resample.interpolate import resample, resample_mask
@@ -62,7 +63,11 @@ def to_stored(
         notes.append("no foreground found; not cropped")
     goal = target(grid, settings.size, settings.spacing, settings.fit)
     colours = 1 if settings.channels == 1 else kept.shape[-1]
-    values = resample(with_channels(kept, colours), grid, goal, settings.interpolation, fill)
+    kept = with_channels(kept, colours)
+    if settings.bias_field == "n4":
+        kept, note = corrected(kept, grid)
+        notes += [note] if note else []
+    values = resample(kept, grid, goal, settings.interpolation, fill)
     array, clipped = as_type(with_channels(values, settings.channels), np.dtype(settings.dtype))
     if clipped:
         notes.append(f"{clipped} values clipped to {settings.dtype}")

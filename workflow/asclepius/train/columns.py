@@ -10,6 +10,7 @@ from asclepius.errors import StudyError
 
 KNOWN = ("age", "sex", "site", "scanner", "modality")  # beside the cohort's own columns, x_...
 FEWEST = 5  # training images of a category below which it counts as "other"
+LARGEST = 1e6  # deviations: what is beyond is a slip, and float32 ends somewhere
 
 
 @dataclass(frozen=True)
@@ -40,8 +41,8 @@ class Numeric:
         """(n, 2): the value, and 1 where there was none."""
         found = _numbers(values)
         gap = np.isnan(found)
-        filled = np.where(gap, self.median, found)
-        return np.stack([(filled - self.mean) / (self.deviation or 1.0), gap], axis=1)
+        scaled = (np.where(gap, self.median, found) - self.mean) / (self.deviation or 1.0)
+        return np.stack([np.clip(scaled, -LARGEST, LARGEST), gap], axis=1)
 
 
 @dataclass(frozen=True)
