@@ -145,7 +145,21 @@ def make_study(tmp_path):
                             )
                     where = f"train/{arm}/pack-0/models/fold-{fold}-seed-{seed}"
                     runs.append(
-                        (arm, fold, seed, f"{where}/model.keras", f"{where}/preprocess.json", 9, 3, 2, 100, 1.5, "cpu")
+                        (
+                            arm,
+                            fold,
+                            seed,
+                            f"{where}/model.keras",
+                            f"{where}/preprocess.json",
+                            "scale",
+                            "as the config says",
+                            9,
+                            3,
+                            2,
+                            100,
+                            1.5,
+                            "cpu",
+                        )
                     )
         findings = pd.DataFrame(
             [("patients in one role", "fold 0", True, n, "No patient is in two roles.")], columns=list(FINDINGS.columns)

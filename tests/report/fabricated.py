@@ -240,6 +240,8 @@ class Fabricated:
                         seed=seed,
                         model=f"{base}/model.{suffix}",
                         preprocess=f"{base}/preprocess.json",
+                        normalise="zscore",
+                        why="MR: arbitrary units that change from scan to scan",
                         parameters=23_456,
                         epochs=12,
                         best_epoch=8,

@@ -14,6 +14,7 @@ from asclepius.train.normalise.clahe import Clahe
 from asclepius.train.normalise.combat import estimate
 from asclepius.train.normalise.harmonise import cramers_v
 from asclepius.train.normalise.measures import landmarks, moments
+from asclepius.train.settings import TrainSettings
 
 SEVERAL = ("standardise", "scale", "zscore", "percentile", "nyul", "clahe")
 
@@ -85,8 +86,10 @@ def test_a_constant_image_gives_numbers(method):
 @pytest.mark.parametrize("method", SEVERAL)
 @pytest.mark.parametrize("shape", [(16, 18, 2), (16, 17, 18, 1)])
 def test_the_device_computes_what_numpy_computes(method, shape):
+    from asclepius.train import device
     from asclepius.train.loader import Normaliser
 
+    device.start(TrainSettings())
     table = table_of(12, site=["a", "a", "b", "b"] * 3)
     images = np.random.default_rng(0).gamma(2, 20, (12, *shape)).astype(np.int16)
     images[2::4] *= 3

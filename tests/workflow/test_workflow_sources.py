@@ -1,5 +1,7 @@
 """Small studies of pictures from the folder to the report: external data, sites, dates, several labels, faults."""
 
+import json
+
 import numpy as np
 import pandas as pd
 import pytest
@@ -102,6 +104,49 @@ def test_an_image_may_have_several_labels(study, tmp_path):
     study(cohort={"path": "scans", "labels": labels}, split={"method": "holdout", "test": 0.3})
     assert headline(study.results, role="test").loc["auc", "value"] > 0.9
     assert "right" in (study.results / "report.html").read_text()
+
+
+def test_table_values_compete_with_pixels_and_sites_are_harmonised(study, tmp_path):
+    """Age tells the label and the pictures do not: the table alone must win, and go through every stage."""
+    random = np.random.default_rng(0)
+    rows = []
+    for number in range(120):
+        label = CLASSES[number % 2]
+        picture(tmp_path / "scans" / f"{number}.png", "neither", number)
+        age = f"{50 + 25 * (number % 2) + random.normal(0, 10):.0f}" if number % 5 else ""
+        row = {"file": f"{number}.png", "label": label, "age": age, "where": "AB"[number // 60]}
+        rows.append(row | {"crp": random.choice(["3.5", "12", ""])})
+    pd.DataFrame(rows).to_csv(tmp_path / "labels.csv", index=False)
+    logistic = {"name": "logistic"}
+    study(
+        cohort={
+            "path": "scans",
+            "labels": {"path": "labels.csv", "match": "file"},
+            "age": "age",
+            "site": "where",
+            "columns": ["crp"],
+        },
+        train={"normalise": "auto", "harmonise": "site"},
+        arms={
+            "pixels": {"model": logistic},
+            "table": {"model": logistic | {"columns": ["age", "x_crp"], "pixels": False}},
+            "both": {"model": logistic | {"columns": ["age", "x_crp"]}},
+        },
+        split={"method": "kfold", "folds": 2},
+    )
+    choice = json.loads((study.results / "evaluate" / "choice.json").read_text())
+    assert choice["arm"] == "table"
+    aucs = {arm: headline(study.results, role="test", arm=arm).loc["auc", "value"] for arm in ("pixels", "table")}
+    assert aucs["table"] > 0.8 > 0.65 > aucs["pixels"]
+    (path,) = (study.results / "train" / "both").glob("pack-0/models/fold-0-seed-1/preprocess.json")
+    preprocess = json.loads(path.read_text())
+    assert preprocess["method"] == "scale"
+    assert [step["kind"] for step in preprocess["steps"]] == ["harmonise", "shared"]
+    assert [column["name"] for column in preprocess["columns"]] == ["age", "x_crp"]
+    assert np.load(study.results / "explain" / "heat.npz")["heat"].max() == 0
+    findings = pd.read_parquet(study.results / "audit" / "findings.parquet")
+    assert findings["passed"].all()
+    assert findings["sentence"].str.contains("table columns").sum() == 4
 
 
 @pytest.mark.parametrize(

@@ -240,6 +240,18 @@ def runs(evidence: Evidence) -> Table | None:
     return Table("Size and cost (means over runs)", RUNS, rows, prose=frozenset({5}))
 
 
+def normalisation(evidence: Evidence) -> Table | None:
+    """How the intensities of each arm were normalised, and why; the reason of each fold where they differ."""
+    if evidence.runs.empty:
+        return None
+    rows = []
+    for arm in evidence.ranked:
+        mine = evidence.runs[evidence.runs["arm"] == arm]
+        methods, reasons = (", ".join(dict.fromkeys(mine[name])) for name in ("normalise", "why"))
+        rows.append(row(Cell(arm, strong=arm == evidence.chosen), methods, reasons))
+    return Table("Normalisation of intensities", ["Arm", "Method", "Reason"], rows, prose=frozenset({1, 2}))
+
+
 def balance(evidence: Evidence) -> Table | None:
     """Training examples per class before and after each balancing recipe, averaged over folds."""
     classes = evidence.task.classes

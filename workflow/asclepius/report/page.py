@@ -125,7 +125,9 @@ def _sections(evidence: Evidence) -> list[Section]:
             "same patients. The order is that of the validation score, which made the choice.",
             [
                 *(comparison.arms(evidence, where) for where in roles),
-                *_present([comparison.differences(evidence), comparison.runs(evidence)]),
+                *_present(
+                    [comparison.differences(evidence), comparison.normalisation(evidence), comparison.runs(evidence)]
+                ),
             ],
             _present([draw(evidence, where) for where in roles for draw in (plots.comparison, plots.differences)]),
         ),

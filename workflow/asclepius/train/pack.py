@@ -136,6 +136,8 @@ class Pack:
                     "arm": run.arm,
                     "fold": run.fold,
                     "seed": run.seed,
+                    "normalise": preprocess.method,
+                    "why": "; ".join(preprocess.why),
                     "parameters": outcome.parameters,
                     "epochs": outcome.epochs,
                     "best_epoch": outcome.best_epoch,

@@ -33,6 +33,8 @@ RUNS = Schema(
         "seed": "int",
         "model": "str",  # path of the fitted model relative to results/{study}: .keras or .skops
         "preprocess": "str",  # path of its preprocess.json
+        "normalise": "str",  # method, never auto
+        "why": "str",  # the reason, and what must be said of the fit
         "parameters": "int",
         "epochs": "int",
         "best_epoch": "int",
