@@ -4,6 +4,7 @@ import json
 from dataclasses import replace
 
 import numpy as np
+import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from train_study import LOGISTIC, QUICK, bright, make, split
@@ -17,6 +18,7 @@ from asclepius.split.schema import FOLDS
 from asclepius.train.command import run
 from asclepius.train.examples import Fold, load_fold
 from asclepius.train.pack import Pack, Source
+from asclepius.train.preprocess import Preprocess
 
 METHODS = ("standardise", "scale", "nyul", "auto")
 TABLED = LOGISTIC.model_copy(update={"columns": ["age", "sex"]})
@@ -105,3 +107,27 @@ def test_a_synthetic_example_has_the_site_its_parents_share(tmp_path):
     fold = load_fold(images, tables.read(given["folds"], FOLDS), pack._pixels, study.tables[0], pack.task)
     assert fold.training.table["site"].tolist()[-3:] == ["a", None, "b"]
     assert fold.training.take(np.array([-1, 0])).table["site"].tolist()[0] == "b"
+
+
+@pytest.mark.parametrize("kept", [0, 1 << 28])
+def test_images_are_measured_once_if_there_is_room_and_batches_are_the_same_either_way(tmp_path, monkeypatch, kept):
+    from asclepius.train import device, loader
+
+    device.start(QUICK)
+    monkeypatch.setattr(loader, "MEASURED_BYTES", kept)
+    study = cohort(tmp_path)
+    given = study.arguments()
+    source = Source(*(given[name] for name in ("images", "folds", "task", "stores", "tables")))
+    train = QUICK.model_copy(update={"normalise": "nyul", "harmonise": "site"})
+    fold, preprocess = Pack(LOGISTIC, given["augment"], train, source, given["state"])._prepared(0)
+    measured = []
+    monkeypatch.setattr(Preprocess, "measure", lambda *each, of=Preprocess.measure: measured.append(1) or of(*each))
+    batches = loader.Batches(fold.training, loader.Normaliser(preprocess, 8))
+    for epoch in (1, 2, 3):
+        batches.start(1, epoch)
+        for step, indices in enumerate(batches.indices):
+            stored, table = fold.training.read(indices), fold.training.table.iloc[indices]
+            expected = preprocess.transform(stored.astype(np.float32), preprocess.measure(stored, table))
+            measured.pop()
+            np.testing.assert_allclose(batches[step][0], expected, atol=1e-5)
+    assert len(measured) == len(batches) * (1 if kept else 3)
