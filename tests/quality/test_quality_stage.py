@@ -36,9 +36,12 @@ def test_contrast_and_saturation_are_judged_within_a_modality(stage):
     radiograph = {"modality": "DX", "p01": 0.0, "p99": 50.0, "at_maximum": 0.3}
     images = [*TWO, ("P-3", "ill", {}), ("P-4", "ill", faint), ("P-5", "ill", {"at_maximum": 0.2})]
     images += [(f"P-{n}", "ill", radiograph) for n in (6, 7, 8)]
-    done = stage(images)
+    done = stage(images, settings={"few": 3})
     assert list(done.flags.index[done.flags["low_contrast"]]) == ["i03"]
     assert list(done.flags.index[done.flags["saturated"]]) == ["i04"]
+    assert done.flags["judged"].all()
+    too_few = stage(images).flags
+    assert not too_few[["low_contrast", "saturated", "judged"]].any().any()
     assert len(done.images) == len(images)  # a flag sets nothing aside
 
 

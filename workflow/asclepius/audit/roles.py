@@ -18,8 +18,11 @@ def check_roles(assignment: Assignment, folds: pd.DataFrame, dropped: pd.DataFra
         ("patients in one role", "patient", "patients", images["patient"]),
         ("groups in one role", "group", "groups of patients who share images", group),
         ("pictures in one role", "picture", "different pictures", images["content"]),
+        ("near-duplicates in one role", "group", "groups of pictures that look the same", images["duplicates"]),
     )
     for check, one, many, column in kinds:
+        if column.isna().all():  # no near-duplicates
+            continue
         codes, names = pd.factorize(column)  # -1 where an image has no role at all
         for fold in assignment.folds:
             yield _one_side(check, one, many, codes, names, assignment, fold)
@@ -77,8 +80,9 @@ def _groups_hold_together(assignment: Assignment, folds: pd.DataFrame) -> Findin
     renamed = int((rows["patient"].to_numpy() != true["patient"].to_numpy()).sum())
     if renamed:
         problems.append(f"{number(renamed, 'image')} under another patient than in the cohort")
-    for name, words in (("patient", "patients"), ("content", "pictures")):
-        pairs = pd.DataFrame({"thing": true[name].to_numpy(), "group": rows["group"].to_numpy()}).drop_duplicates()
+    for name, words in (("patient", "patients"), ("content", "pictures"), ("duplicates", "near-duplicates")):
+        pairs = pd.DataFrame({"thing": true[name].to_numpy(), "group": rows["group"].to_numpy()})
+        pairs = pairs.dropna().drop_duplicates()
         torn = int(pairs["thing"].duplicated().sum())
         if torn:
             problems.append(f"{torn} {words} in more than one group")

@@ -1,55 +1,128 @@
-"""Images whose decoded pixels are equal: one is kept, or none if their labels contradict each other."""
+"""Images that look the same though their pixels differ: rescaled, compressed again, brightened, slightly noisy.
 
+Perceptual hashes name candidates in less than quadratic time; what the images show decides.
+"""
+
+import numpy as np
 import pandas as pd
+from scipy.ndimage import gaussian_filter
+from scipy.sparse import coo_array
+from scipy.sparse.csgraph import connected_components
 
-OFFICIAL = ("train", "validation", "test")
+from asclepius.quality.hashes import BITS
+from asclepius.quality.schema import DUPLICATES
+
+BAND = 16  # bits of a hash that candidates have in common
+NEAREST = 48  # candidates per image and band: of many images with one band those with the most similar hashes
+RADIUS = (
+    10  # differing bits of the DCT hash per plane: what JPEG at quality 50 and a factor 0.6 in size change, and 2 more
+)
+COARSE = 4.0  # pixels of a miniature: what is broader is the layout that all images of one kind share
+_CHUNK = 4096  # pairs compared at once
 
 
-def has_official_split(table: pd.DataFrame) -> bool:
-    """Whether the source brings its own roles; an external set alone is none."""
-    return bool(table["official"].isin(OFFICIAL).any())
-
-
-def conflicting(table: pd.DataFrame, multilabel: bool) -> pd.Series:
-    """Images of equal pixels and different labels: none of them can be trusted.
-
-    With an official split whose images are their own patients nothing is touched here, for a test set stays
-    as published: the split drops training copies of test images.
+def near_duplicates(miniatures: np.ndarray, phash: np.ndarray, dhash: np.ndarray, least: float) -> pd.DataFrame:
+    """Pairs of images that look the same.
 
     Args:
-        table: one row per image with content, patient, label and official.
+        miniatures: uint8 (image, plane, y, x).
+        phash, dhash: uint64 (image, plane), see `hashes`.
+        least: correlation of the miniatures, without what is coarser than COARSE, that makes a pair.
 
     Returns:
-        Sentences, index of the images they hold for.
+        a, b (rows, a < b), hamming, correlation; sorted by a and b. In a group of very many equal images the
+        pairs form a chain rather than all pairs.
     """
-    official = has_official_split(table)
-    if multilabel or (official and table["patient"].is_unique):
-        return pd.Series(dtype=object)
-    labels = table.groupby(_copies(table, official))["label"]
-    return table.loc[labels.transform("nunique") > 1, "content"].map(
-        lambda _: "identical image with two different labels; correct the label table or remove one of them"
+    a, b = candidates(phash, dhash)
+    hamming = _distance(phash, a, b)
+    correlation = np.concatenate(
+        [_correlation(miniatures, a[i : i + _CHUNK], b[i : i + _CHUNK]) for i in range(0, len(a), _CHUNK)]
+        or [np.zeros(0)]
     )
+    same = correlation >= least
+    return pd.DataFrame({"a": a[same], "b": b[same], "hamming": hamming[same], "correlation": correlation[same]})
 
 
-def repeated(table: pd.DataFrame) -> pd.Series:
-    """Further copies of one image of one patient; the first labelled one by position stays.
+def candidates(phash: np.ndarray, dhash: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+    """Pairs that share a band of either hash (multi-index hashing, Norouzi et al. 2012) and differ little overall.
 
-    Copies under several patients stay: the split joins those patients in one group. So do copies across the
-    roles of an official split, where the split decides.
-
-    Args:
-        table: one row per image with content, patient, label, official and position.
+    Two DCT hashes of `RADIUS` differing bits may share none of their four bands; it takes both hashes of all
+    planes to miss a pair. Work grows with images x bands x NEAREST.
 
     Returns:
-        Sentences, index of the images they hold for.
+        Rows (pair,), the first below the second, sorted, every pair once.
     """
-    ordered = table.assign(_unlabelled=table["label"].isna()).sort_values(["_unlabelled", "position"], kind="stable")
-    keys = [*_copies(ordered, has_official_split(ordered)), ordered["patient"]]
-    later = ordered.groupby(keys).cumcount() > 0
-    kept = ordered.groupby(keys)["image"].transform("first")
-    return kept[later].map(lambda image: f"same pixels as image {image} of the same patient, which is kept")
+    n, planes = phash.shape
+    found = [np.zeros(0, dtype=np.int64)]
+    for key, other in ((phash, dhash), (dhash, phash)):
+        for plane in range(planes):
+            for shift in range(0, BITS, BAND):
+                band = (key[:, plane] >> np.uint64(shift)) & np.uint64((1 << BAND) - 1)
+                found.append(_neighbours(band, key[:, plane], other[:, plane], phash, n))
+    code = np.unique(np.concatenate(found))
+    return code // max(n, 1), code % max(n, 1)
 
 
-def _copies(table: pd.DataFrame, official: bool) -> list[pd.Series]:
-    """What the images of a group of copies have in common."""
-    return [table["content"], table["official"].fillna("")] if official else [table["content"]]
+def _neighbours(band: np.ndarray, key: np.ndarray, other: np.ndarray, phash: np.ndarray, n: int) -> np.ndarray:
+    """Pairs a * n + b of images with one band, each with those that follow it in the order of the whole hashes."""
+    order = np.lexsort((other, key, band))
+    band = band[order]
+    found = []
+    for step in range(1, min(NEAREST, n - 1) + 1):
+        first = np.flatnonzero(band[step:] == band[:-step])
+        if not len(first):
+            break  # nor are there longer runs of one band
+        a, b = order[first], order[first + step]
+        close = _distance(phash, a, b) <= RADIUS * phash.shape[1]
+        found.append(np.minimum(a, b)[close] * n + np.maximum(a, b)[close])
+    return np.concatenate(found) if found else np.zeros(0, dtype=np.int64)
+
+
+def _distance(words: np.ndarray, a: np.ndarray, b: np.ndarray) -> np.ndarray:
+    return np.bitwise_count(words[a] ^ words[b]).sum(axis=1, dtype=np.int64)
+
+
+def _correlation(miniatures: np.ndarray, a: np.ndarray, b: np.ndarray) -> np.ndarray:
+    rows, place = np.unique(np.concatenate([a, b]), return_inverse=True)
+    fine = _fine(miniatures[rows])
+    return np.einsum("ij,ij->i", fine[place[: len(a)]], fine[place[len(a) :]])
+
+
+def _fine(miniatures: np.ndarray) -> np.ndarray:
+    """Unit vectors (image, pixel) of the miniatures without their coarse layout; zero where nothing is left."""
+    values = miniatures.astype(np.float32)
+    values -= gaussian_filter(values, (0, 0, COARSE, COARSE), mode="nearest")
+    flat = values.reshape(len(values), -1)
+    flat -= flat.mean(axis=1, keepdims=True)
+    length = np.linalg.norm(flat, axis=1, keepdims=True)
+    return flat / np.maximum(length, 1.0)
+
+
+def grouped(pairs: pd.DataFrame, images: pd.Series) -> tuple[pd.DataFrame, pd.Series]:
+    """The graph of duplicates, and the group of each image.
+
+    Args:
+        pairs: of `near_duplicates`; rows refer to `images`.
+        images: tokens in order of position.
+
+    Returns:
+        quality/duplicates, and the groups "1", "2", ... as they first appear, null for an image without duplicate.
+    """
+    n = len(images)
+    links = coo_array((np.ones(len(pairs), dtype=bool), (pairs["a"], pairs["b"])), shape=(n, n))
+    _, component = connected_components(links, directed=False)
+    paired = np.zeros(n, dtype=bool)
+    paired[pairs["a"]] = paired[pairs["b"]] = True
+    number = np.full(n, -1)
+    number[paired] = pd.factorize(component[paired])[0]
+    group = pd.Series([str(k + 1) if k >= 0 else None for k in number], index=images.index, dtype=object)
+    graph = pd.DataFrame(
+        {
+            "image_a": images.to_numpy()[pairs["a"]],
+            "image_b": images.to_numpy()[pairs["b"]],
+            "hamming": pairs["hamming"],
+            "correlation": pairs["correlation"],
+            "group": group.to_numpy()[pairs["a"]],
+        }
+    )
+    return (graph if len(graph) else DUPLICATES.empty()), group

@@ -19,12 +19,14 @@ TEST_DRAW, VALIDATION_DRAW = 0, 1  # separate random streams
 # Why an image has no role in a fold: reason and sentence of split/dropped.
 REASONS = (
     ("copy", "the same pixels as a test image; the test set is never touched"),
+    ("near-copy", "looks the same as a test image; the test set is never touched"),
     ("patient", "its patient, or one who shares an image with them, is tested"),
     ("copy", "the same pixels as a validation image"),
+    ("near-copy", "looks the same as a validation image"),
     ("patient", "its patient, or one who shares an image with them, is used for validation"),
     ("unlabelled", "meant for validation or test by its source, but without a label"),
 )
-NO_LABEL = 4
+TESTED, VALIDATED, NO_LABEL = 0, 3, 6
 
 
 @dataclass(frozen=True)
@@ -108,18 +110,19 @@ def _assign(
         # Whole groups give way: the rest of a patient's images tells as much as a copy does.
         out = np.isin(role, to) & cohort.touched(kept) & ~kept
         copies = np.isin(cohort.content, cohort.content[kept])
+        near = np.isin(cohort.look, cohort.look[kept & (cohort.look >= 0)])
         role[out] = LEFT_OUT
-        reason[out] = np.where(copies[out], first, first + 1)
+        reason[out] = first + np.select([copies[out], near[out]], [0, 1], 2)
 
     held = np.isin(role, [TEST, EXTERNAL])
-    give_way(held, np.array([TRAIN, UNLABELLED]), 0)
+    give_way(held, np.array([TRAIN, UNLABELLED]), TESTED)
     if validation is None:
         left = role == TRAIN
         part = _draw_groups(cohort, left, [1 - share, share], seed)
         role[left & (part[cohort.group] == 1)] = VALIDATION
     else:
         role[validation & (role == TRAIN)] = VALIDATION
-    give_way(role == VALIDATION, np.array([TRAIN, UNLABELLED]), 2)
+    give_way(role == VALIDATION, np.array([TRAIN, UNLABELLED]), VALIDATED)
     return Fold(role, reason)
 
 

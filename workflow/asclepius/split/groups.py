@@ -1,4 +1,4 @@
-"""Patients who share an image are one group, and what splitting needs to know of each image."""
+"""Patients who share an image, or one that looks the same, are one group; and what else splitting needs to know."""
 
 from dataclasses import dataclass
 
@@ -10,20 +10,24 @@ from scipy.sparse.csgraph import connected_components
 from asclepius.task import Task
 
 
-def group_numbers(patients: pd.Series, contents: pd.Series) -> np.ndarray:
-    """Connect patients who share an image, however long the chain, and number the groups as they first appear.
+def group_numbers(patients: pd.Series, *shared: pd.Series) -> np.ndarray:
+    """Connect patients whose images share something, however long the chain; number the groups as they first appear.
 
     Args:
         patients: pseudonym of each image's patient.
-        contents: digest of each image's pixels; equal for copies.
+        shared: what joins, e.g. the digest of each image's pixels, or its group of near-duplicates; null joins nothing.
 
     Returns:
         Integers (images,); 0 is the group of the first image. Names play no part: other pseudonyms give the same.
     """
     patient, names = pd.factorize(patients)
-    content, digests = pd.factorize(contents)
-    size = len(names) + len(digests)
-    links = coo_array((np.ones(len(patient), dtype=bool), (patient, len(names) + content)), shape=(size, size))
+    size, ends = len(names), []
+    for column in shared:
+        thing, things = pd.factorize(column)  # -1 for null
+        ends.append((patient[thing >= 0], size + thing[thing >= 0]))
+        size += len(things)
+    one, other = (np.concatenate(side) for side in zip(*ends, strict=True))
+    links = coo_array((np.ones(len(one), dtype=bool), (one, other)), shape=(size, size))
     _, component = connected_components(links, directed=False)
     return pd.factorize(component[patient])[0]
 
@@ -37,6 +41,7 @@ class Cohort:
         task: what is asked of them.
         group: (images,) number of the group of patients.
         content: (images,) number of the pixel content; equal for copies.
+        look: (images,) number of the group of near-duplicates, -1 outside any.
         targets: (images, classes) whether the image has the class; all False without a label.
         labelled, external: (images,) whether it has a label; whether it comes from the second source.
     """
@@ -45,6 +50,7 @@ class Cohort:
     task: Task
     group: np.ndarray
     content: np.ndarray
+    look: np.ndarray
     targets: np.ndarray
     labelled: np.ndarray
     external: np.ndarray
@@ -56,8 +62,9 @@ class Cohort:
         return cls(
             images=images,
             task=task,
-            group=group_numbers(images["patient"], images["content"]),
+            group=group_numbers(images["patient"], images["content"], images["duplicates"]),
             content=pd.factorize(images["content"])[0],
+            look=pd.factorize(images["duplicates"])[0],
             targets=task.targets(images["label"].where(labelled, "")) > 0,
             labelled=labelled,
             external=(images["official"] == "external").to_numpy(dtype=bool),

@@ -1,0 +1,4 @@
+from asclepius.command import execute
+from asclepius.quality.shard import run
+
+execute(run, snakemake)
