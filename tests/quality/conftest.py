@@ -65,10 +65,15 @@ def stage(tmp_path):
             frame = pd.DataFrame(rows)[list(MEASURES.columns)] if rows else MEASURES.empty()
             tables.write(tmp_path / f"measures{shard}", frame, MEASURES)
             array = np.stack([row["small"] for row in rows]) if rows else np.zeros((0, 1, 32, 32), np.uint8)
-            np.save(tmp_path / f"shard-{shard:04d}.npy", array)
+            for kind, pixels in (("miniatures", array), ("pictures", array[:, 0])):
+                (tmp_path / kind).mkdir(exist_ok=True)
+                np.save(tmp_path / kind / f"shard-{shard:04d}.npy", pixels)
         tables.write(tmp_path / "before", pd.DataFrame(quarantine) if quarantine else QUARANTINE.empty(), QUARANTINE)
-        out = {n: tmp_path / n for n in ("images", "flags", "duplicates", "quarantine", "listing", "flow", "task")}
+        out = {
+            n: tmp_path / n for n in ("images", "flags", "duplicates", "quarantine", "listing", "flow", "task", "page")
+        }
         run(
+            study="some",
             settings=QualitySettings(**(settings or {})),
             labels=LabelSettings(**(labels or {})),
             max_rejected=max_rejected,
@@ -76,7 +81,8 @@ def stage(tmp_path):
             indexes=[tmp_path / f"index{shard}" for shard in (0, 1, 2)],
             quarantines=[tmp_path / "before"],
             measures=[tmp_path / f"measures{shard}" for shard in (0, 1, 2)],
-            miniatures=[tmp_path / f"shard-{shard:04d}.npy" for shard in (0, 1, 2)],
+            miniatures=[tmp_path / "miniatures" / f"shard-{shard:04d}.npy" for shard in (0, 1, 2)],
+            pictures=[tmp_path / "pictures" / f"shard-{shard:04d}.npy" for shard in (0, 1, 2)],
             **out,
         )
         return SimpleNamespace(
@@ -87,6 +93,7 @@ def stage(tmp_path):
             listing=pd.read_csv(out["listing"]),
             flow=json.loads(out["flow"].read_text()),
             task=Task.read(out["task"]),
+            page=out["page"].read_text(),
         )
 
     return call

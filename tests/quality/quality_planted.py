@@ -14,7 +14,7 @@ from asclepius.quality.views import luminance, miniature
 from asclepius.resample.stored import statistics
 
 
-def described(arrays, **columns) -> tuple[pd.DataFrame, np.ndarray]:
+def described(arrays, text: bool = True, **columns) -> tuple[pd.DataFrame, np.ndarray]:
     """What the stage knows of stored images (..., channel) before it judges them: table and miniatures."""
     rows, small = [], []
     for i, array in enumerate(arrays):
@@ -22,7 +22,7 @@ def described(arrays, **columns) -> tuple[pd.DataFrame, np.ndarray]:
         small.append(miniature(values, found["p01"], found["p99"]))
         words = {"phash": hashes.perceptual(small[-1]), "dhash": hashes.differences(small[-1])}
         words = {name: hashes.digits(word) for name, word in words.items()}
-        seen = asdict(measure(values, found["p01"], found["p99"], text=True))
+        seen = asdict(measure(values, found["p01"], found["p99"], text=text))
         rows.append({"image": f"i{i:05d}"} | found | seen | words)
     table = pd.DataFrame(rows).assign(modality=None, site=None, original_spacing=None).astype({"site": object})
     return table.assign(**columns), np.stack(small)

@@ -29,6 +29,7 @@ rule quality:
         + expand(f"{R}/resample/quarantine/shard-{{shard}}.parquet", shard=SHARDS),
         measures=gated(f"{R}/quality/measures/shard-{{shard}}.parquet"),
         miniatures=gated(f"{R}/quality/miniatures/shard-{{shard}}.npy"),
+        pictures=gated(f"{R}/quality/pictures/shard-{{shard}}.npy"),
     output:
         images=f"{R}/quality/images.parquet",
         flags=f"{R}/quality/flags.parquet",
@@ -37,6 +38,7 @@ rule quality:
         listing=f"{R}/quality/quarantine.csv",
         flow=f"{R}/quality/flow.json",
         task=f"{R}/quality/task.json",
+        page=report(f"{R}/quality/quality.html", caption="../report/quality.rst", category="Report"),
     log:
         f"{R}/logs/quality.log",
     benchmark:
@@ -44,6 +46,7 @@ rule quality:
     conda:
         CPU
     params:
+        study=STUDY.study,
         settings=section("quality"),
         labels=section("cohort")["labels"],
         max_rejected=STUDY.cohort.max_rejected,

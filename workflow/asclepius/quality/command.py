@@ -17,6 +17,7 @@ from asclepius.quality.exclusions import excluded
 from asclepius.quality.flags import flags as flags_of
 from asclepius.quality.flow import STAGES, diagram
 from asclepius.quality.hashes import parsed
+from asclepius.quality.page import page as page_of
 from asclepius.quality.schema import DUPLICATES, FLAGS, IMAGES, MEASURES
 from asclepius.quality.settings import FLAG_NAMES, QualitySettings
 from asclepius.quality.views import SIDE
@@ -26,6 +27,7 @@ from asclepius.resample.schema import INDEX
 
 def run(
     *,
+    study: str,
     settings: QualitySettings,
     labels: LabelSettings,
     max_rejected: float,
@@ -34,6 +36,7 @@ def run(
     quarantines: list[Path],
     measures: list[Path],
     miniatures: list[Path],
+    pictures: list[Path],
     images: Path,
     flags: Path,
     duplicates: Path,
@@ -41,11 +44,12 @@ def run(
     listing: Path,
     flow: Path,
     task: Path,
+    page: Path,
 ) -> None:
     """Join what was released with what was stored and decide what the study uses.
 
     Args:
-        measures, miniatures: of `shard.run`, all in one folder.
+        measures, miniatures, pictures: of `shard.run`, each kind in a folder.
 
     Raises:
         StudyError: more images failed than `cohort.max_rejected` allows, or what is left makes no study.
@@ -73,6 +77,8 @@ def run(
     tables.write(quarantine, everything, QUARANTINE)
     tables.write_text(listing, everything.to_csv(index=False))
     tables.write_text(flow, write_json(counts))
+    shown = store.Store(pictures[0].parent)
+    tables.write_text(page, page_of(study, measured, seen, group, graph, counts, shown, settings))
     report(counts, seen, graph)
     refuse_if_too_many(everything, counts["found"]["images"], max_rejected)
     task_of({name: n["images"] for name, n in counts["classes"].items()}, labels, everything).write(task)

@@ -10,14 +10,15 @@ _COMPONENTS = 40
 _BINS = 16
 _NEIGHBOURS = 0.1  # share of the references: an image is strange if it is far from so many
 _FEWEST = 10
+_RESEMBLES = 0.1  # quantile of the group: what fits less is no turned image but something else
 _CHUNK = 8192
 
 
 def better_turned(miniatures: np.ndarray) -> np.ndarray:
     """By how much an image resembles its group more after a quarter turn or a reflection than as it is.
 
-    The group is represented by the median of its miniatures. An image that, turned, resembles it no more than
-    the lower quarter of the group does as it is counts as not turned: it is something else.
+    The group is represented by the median of its miniatures. An image that, turned, resembles it less than
+    nearly all others do as they are is not turned but something else.
 
     Args:
         miniatures: uint8 (image, plane, y, x) of one kind.
@@ -29,7 +30,7 @@ def better_turned(miniatures: np.ndarray) -> np.ndarray:
     templates = _unit(np.stack(list(turned(middle))))
     fit = np.concatenate([_unit(part) @ templates.T for part in _parts(miniatures)])
     others = fit[:, 1:].max(axis=1)
-    return np.where(others >= np.quantile(fit[:, 0], 0.25), others - fit[:, 0], -1.0)
+    return np.where(others >= np.quantile(fit[:, 0], _RESEMBLES), others - fit[:, 0], -1.0)
 
 
 def strangeness(miniatures: np.ndarray) -> np.ndarray:

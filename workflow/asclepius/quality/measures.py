@@ -10,7 +10,7 @@ _SLICES = 9  # of a volume: noise and sharpness are medians over so many
 _OUTER = 0.1  # share of a volume's slices at either end that is not looked at: often empty
 _NORMAL = 0.6745  # median of |x| of a standard normal distribution
 _LEAST_NOISE = 0.002  # of the contrast: what rounding to 8 bits makes
-TEXT_SIDE = 64  # pixels: in smaller images letters are no longer drawn
+TEXT_SIDE = 192  # pixels: in smaller images letters are too coarse, and anatomy looks like them
 TEXT_HIGHEST = 1024  # pixels: larger ones are searched at half their size, and so on
 NOT_SOUGHT = -1
 
