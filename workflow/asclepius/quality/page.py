@@ -160,7 +160,11 @@ def _sentences(table: pd.DataFrame, flags: pd.DataFrame, group: pd.Series, setti
     if unsought:
         found.append(
             f"{some(unsought, 'image')} not searched for burned-in text: "
-            + ("switched off." if not settings.burned_in_text else "a volume, or stored too small for letters (below 192 pixels).")
+            + (
+                "switched off."
+                if not settings.burned_in_text
+                else "a volume, or stored too small for letters (below 192 pixels)."
+            )
         )
     return found
 

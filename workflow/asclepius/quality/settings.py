@@ -59,7 +59,9 @@ class QualitySettings(Settings):
     rare_body_part: float = Field(
         0.05, ge=0, lt=0.5, description="flag body parts that a smaller share of a modality's images has"
     )
-    burned_in_text: bool = Field(True, description="search 2-D images for burned-in text; both sides need 192 stored pixels")
+    burned_in_text: bool = Field(
+        True, description="search 2-D images for burned-in text; both sides need 192 stored pixels"
+    )
 
     @field_validator("exclude")
     @classmethod
