@@ -183,7 +183,7 @@ def test_what_makes_no_study_is_refused_with_the_remedy(stage, images, labels, m
         stage(images, labels=labels)
 
 
-@settings(max_examples=15, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@settings(max_examples=10, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
 @given(
     st.lists(
         st.tuples(

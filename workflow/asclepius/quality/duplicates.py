@@ -8,16 +8,16 @@ import pandas as pd
 from scipy.ndimage import gaussian_filter
 from scipy.sparse import coo_array
 from scipy.sparse.csgraph import connected_components
+from scipy.stats import rankdata
 
 from asclepius.quality.hashes import BITS
 from asclepius.quality.schema import DUPLICATES
 
 BAND = 16  # bits of a hash that candidates have in common
 NEAREST = 48  # candidates per image and band: of many images with one band those with the most similar hashes
-RADIUS = (
-    10  # differing bits of the DCT hash per plane: what JPEG at quality 50 and a factor 0.6 in size change, and 2 more
-)
-COARSE = 4.0  # pixels of a miniature: what is broader is the layout that all images of one kind share
+RADIUS = 10  # differing bits of the DCT hash per plane; JPEG of quality 50, or 0.6 of the size, changes up to 8
+# Pixels of a miniature: what is broader is the layout that all images of one kind share; volumes share more.
+COARSE, COARSE_OF_VOLUMES = 4.0, 2.0
 _CHUNK = 4096  # pairs compared at once
 
 
@@ -27,7 +27,7 @@ def near_duplicates(miniatures: np.ndarray, phash: np.ndarray, dhash: np.ndarray
     Args:
         miniatures: uint8 (image, plane, y, x).
         phash, dhash: uint64 (image, plane), see `hashes`.
-        least: correlation of the miniatures, without what is coarser than COARSE, that makes a pair.
+        least: correlation of the miniatures without their coarse layout that makes a pair.
 
     Returns:
         a, b (rows, a < b), hamming, correlation; sorted by a and b. In a group of very many equal images the
@@ -89,9 +89,16 @@ def _correlation(miniatures: np.ndarray, a: np.ndarray, b: np.ndarray) -> np.nda
 
 
 def _fine(miniatures: np.ndarray) -> np.ndarray:
-    """Unit vectors (image, pixel) of the miniatures without their coarse layout; zero where nothing is left."""
-    values = miniatures.astype(np.float32)
-    values -= gaussian_filter(values, (0, 0, COARSE, COARSE), mode="nearest")
+    """Unit vectors (image, pixel) of the miniatures without their coarse layout; zero where nothing is left.
+
+    In volumes ranks stand for values: else the edge of the body, alike in all of a kind, outweighs what is inside.
+    """
+    values, coarse = miniatures.astype(np.float32), COARSE
+    if miniatures.shape[1] > 1:
+        plane = values.reshape(*values.shape[:2], -1)
+        ranks = rankdata(plane, axis=2) * (255 / plane.shape[2])
+        values, coarse = ranks.reshape(values.shape).astype(np.float32), COARSE_OF_VOLUMES
+    values -= gaussian_filter(values, (0, 0, coarse, coarse), mode="nearest")
     flat = values.reshape(len(values), -1)
     flat -= flat.mean(axis=1, keepdims=True)
     length = np.linalg.norm(flat, axis=1, keepdims=True)

@@ -4,11 +4,12 @@ import base64
 import io
 import json
 from dataclasses import dataclass
+from functools import cache
 from pathlib import Path
 
 import numpy as np
 import pandas as pd
-from jinja2 import Environment, FileSystemLoader, StrictUndefined
+from jinja2 import Environment, FileSystemLoader, StrictUndefined, Template
 from markupsafe import Markup
 from PIL import Image
 
@@ -83,14 +84,7 @@ def page(
         contrast=table["p99"] - table["p01"], spacing=table["original_spacing"].map(_smallest).astype(float)
     )
     maker = _Pictures(table, flags, pictures)
-    environment = Environment(
-        loader=FileSystemLoader(TEMPLATE.parent),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    return environment.get_template(TEMPLATE.name).render(
+    return _template().render(
         study=study,
         version=asclepius.__version__,
         figures=_figures(flow, flags, graph),
@@ -107,6 +101,18 @@ def page(
         svg=Markup,
         settings=settings,
     )
+
+
+@cache
+def _template() -> Template:
+    environment = Environment(
+        loader=FileSystemLoader(TEMPLATE.parent),
+        autoescape=True,
+        undefined=StrictUndefined,
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    return environment.get_template(TEMPLATE.name)
 
 
 def _smallest(spacing: str | None) -> float:
