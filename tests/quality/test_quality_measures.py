@@ -8,7 +8,7 @@ from hypothesis import strategies as st
 from scipy.ndimage import gaussian_filter
 
 from asclepius.quality.measures import NOT_SOUGHT, measure, noise, sharpness, without_padding
-from asclepius.quality.outliers import deviation, peers
+from asclepius.quality.outliers import Peers, deviation
 from asclepius.quality.views import SIDE, miniature, picture, picture_shape
 
 
@@ -92,14 +92,16 @@ def test_shrinking_does_not_alias():
     assert np.ptp(miniature(stripes, 0, 1)[0, 2:-2].astype(int)) <= 8
 
 
-def test_peers_fall_back_to_the_coarser_kind():
+def test_where_a_site_has_few_images_all_of_the_modality_are_peers():
     kind = pd.Series(["CT"] * 8 + ["MR"] * 2)
     site = pd.Series(["A"] * 5 + ["B"] * 3 + [None] * 2)
-    group = peers(kind, site, few=4)
-    assert group[:5].nunique() == 1
-    assert group[5:8].nunique() == 1
-    assert group[0] != group[5]
-    assert group[8:].isna().all()
+    values = pd.Series([1.0, 1, 1, 1, 1, 9, 9, 9, 5, 5])
+    peers = Peers.of(kind, site, few=4)
+    assert peers.known.tolist() == [True] * 8 + [False] * 2
+    assert peers.typical(values)[:5].tolist() == [1.0] * 5
+    assert peers.typical(values)[5:8].tolist() == [1.0] * 3  # of all eight, not of the three
+    assert peers.typical(values)[8:].isna().all()
+    assert [len(members) for members in peers.groups()] == [8, 5]
 
 
 @settings(max_examples=50, deadline=None)

@@ -1,10 +1,15 @@
 """What is kept, what is not, and why."""
 
+import re
+
+import numpy as np
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
+from pydantic import ValidationError
 
 from asclepius.errors import StudyError
+from asclepius.quality.settings import QualitySettings
 
 TWO = [("P-1", "well", {}), ("P-2", "ill", {})]
 
@@ -199,3 +204,69 @@ def test_no_image_is_counted_twice_or_lost(stage, drawn):
     assert len(kept | aside) == len(drawn) + 2 == done.flow["found"]["images"]
     assert not done.images.duplicated(["content", "patient"]).any()
     assert (done.images.groupby("content")["label"].nunique() == 1).all()
+
+
+def test_a_flag_can_exclude(stage):
+    blurred = {"sharpness": 0.3}
+    rows = [(f"P-{n}", "ill" if n % 2 else "well", {"sharpness": 1 + n / 100}) for n in range(24)]
+    rows.append(("P-30", "ill", blurred))
+    assert stage(rows).flags["blurred"].sum() == 1
+    assert len(stage(rows).images) == 25
+    done = stage(rows, settings={"exclude": {"flags": ["blurred", "noisy"]}})
+    assert list(done.quarantine.index) == ["i24"]
+    assert done.quarantine.loc["i24", "sentence"] == "flagged blurred, set aside by quality.exclude"
+    assert done.flow["steps"] == [{"stage": "quality", "reason": "excluded", "images": 1, "patients": 1}]
+
+
+def test_an_unknown_flag_is_refused_before_any_job():
+    with pytest.raises(ValidationError, match="flags: 'blury' is none of blank, low_contrast"):
+        QualitySettings(exclude={"flags": ["blury"]})
+
+
+LOOK = np.random.default_rng(5).integers(0, 256, (1, 32, 32), dtype=np.uint8)
+TWINS = [*TWO, ("P-3", "ill", {"small": LOOK}), ("P-4", "well", {"small": 255 - (255 - LOOK) // 2})]
+
+
+def test_near_duplicates_are_told_to_the_split_unless_it_shall_not_heed_them(stage):
+    done = stage(TWINS)
+    assert list(done.images["duplicates"]) == [None, None, "1", "1"]
+    assert list(done.flags["near_copies"]) == [1, 1, 2, 2]
+    assert done.duplicates[["image_a", "image_b", "group"]].to_numpy().tolist() == [["i02", "i03", "1"]]
+    assert len(done.images) == 4  # nothing is set aside
+    told = stage(TWINS, settings={"near_duplicates": "flag"})
+    assert told.images["duplicates"].isna().all()
+    assert len(told.duplicates) == 1
+    off = stage(TWINS, settings={"near_duplicates": "off"})
+    assert off.duplicates.empty
+    assert set(off.flags["near_copies"]) == {1}
+
+
+def test_the_page_shows_what_is_odd_and_needs_nothing_from_outside(stage):
+    rows = [(f"P-{n}", "ill" if n % 2 else "well", {"noise": 0.01 + n / 1e4}) for n in range(40)]
+    rows += [("P-50", "<b>", {"noise": 0.3, "site": "S-9"}), *TWINS[2:]]
+    html = stage(rows).page
+    assert "Noisy (1)" in html
+    assert "noisy: 0.3, usual 0.0" in html
+    assert "2 images in 1 group look the same; 1 of these groups is of several patients." in html
+    assert "1 group of near-duplicates with different labels: look at these first." in html
+    assert "labels differ" in html
+    assert "site S-9" in html
+    assert "&lt;b&gt;" in html
+    assert "<b>" not in html
+    assert not re.findall(r"https?://|<script|url\(|@import", html)
+    assert set(re.findall(r'(?:src|href)="([^"]{1,11})', html)) <= {"data:image/", "#flags", "#odd", "#duplicates",
+                                                                     "#spread", "#aside", "#usual"}  # fmt: skip
+    assert "nan" not in re.sub(r'"data:[^"]*"', "", html)
+
+
+def test_the_page_stays_small_whatever_the_number_of_images(stage):
+    rows = [(f"P-{n}", "ill" if n % 2 else "well", {"site": f"S-{n % 40}", "noise": 0.01}) for n in range(400)]
+    rows += [(f"P-{n}", "ill", {"site": f"S-{n}", "noise": 0.5}) for n in range(400, 460)]
+    html = stage(rows).page
+    assert "16 of 60 shown here" in html
+    assert "the 8 largest of 100 values of site" in html
+    assert html.count("<img") < 60
+
+
+def test_a_study_too_small_to_judge_says_so(stage):
+    assert "4 images could not be compared: fewer than 20 of the same modality." in stage(TWINS).page

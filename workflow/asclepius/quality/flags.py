@@ -7,7 +7,7 @@ import pandas as pd
 
 from asclepius.errors import StudyError
 from asclepius.quality.likeness import better_turned, strangeness
-from asclepius.quality.outliers import deviation, peers, typical
+from asclepius.quality.outliers import Peers, deviation
 from asclepius.quality.settings import FLAG_NAMES, QualitySettings
 
 
@@ -29,14 +29,14 @@ def flags(table: pd.DataFrame, miniatures: np.ndarray, settings: QualitySettings
     """
     blank = table["minimum"] == table["maximum"]
     seen = table[~blank]
-    kind = peers(seen["modality"], few=settings.few)
-    place = peers(seen["modality"], seen["site"], few=settings.few)
+    kind = Peers.of(seen["modality"], few=settings.few)
+    place = Peers.of(seen["modality"], seen["site"], few=settings.few)
     found = pd.DataFrame(False, index=table.index, columns=[*FLAG_NAMES, "judged"])
     found["blank"] = blank
-    found.loc[seen.index, "judged"] = kind.notna()
+    found.loc[seen.index, "judged"] = kind.known
     extent = seen["p99"] - seen["p01"]
     rules = {
-        "low_contrast": extent < settings.low_contrast * typical(extent, kind),
+        "low_contrast": extent < settings.low_contrast * kind.typical(extent),
         "saturated": _piled(seen["at_maximum"], kind, settings.saturated, settings.outlier),
         "clipped": _piled(seen["at_minimum"], kind, settings.clipped, settings.outlier),
         "noisy": _far(seen["noise"], place, settings.outlier, settings.noisy),
@@ -51,21 +51,21 @@ def flags(table: pd.DataFrame, miniatures: np.ndarray, settings: QualitySettings
     return found
 
 
-def _piled(share: pd.Series, group: pd.Series, more: float, outlier: float) -> pd.Series:
+def _piled(share: pd.Series, peers: Peers, more: float, outlier: float) -> pd.Series:
     """Whether an end of the range holds more pixels than in other images."""
-    return (share - typical(share, group) >= more) & (deviation(share, group) > outlier)
+    return (share - peers.typical(share) >= more) & (peers.deviation(share) > outlier)
 
 
-def _far(values: pd.Series, group: pd.Series, outlier: float, times: float) -> pd.Series:
+def _far(values: pd.Series, peers: Peers, outlier: float, times: float) -> pd.Series:
     """Whether a value lies beyond `times` the median, below it if `times` is below 1, and beyond the usual spread."""
     values = np.log(values)
-    distance, unusual = values - typical(values, group), deviation(values, group)
+    distance, unusual = values - peers.typical(values), peers.deviation(values)
     if times < 1:
         distance, unusual, times = -distance, -unusual, 1 / times
     return (distance >= np.log(times)) & (unusual > outlier)
 
 
-def _foreign(spacing: pd.Series, group: pd.Series, times: float) -> pd.Series:
+def _foreign(spacing: pd.Series, peers: Peers, times: float) -> pd.Series:
     """Whether any spacing is `times` as large or small as usual; smallest with smallest, as axes may be swapped."""
     steps = spacing.map(lambda text: sorted(json.loads(text)) if isinstance(text, str) else [])
     found = pd.Series(False, index=spacing.index)
@@ -73,30 +73,30 @@ def _foreign(spacing: pd.Series, group: pd.Series, times: float) -> pd.Series:
         here = steps[steps.map(len) == axes]
         for axis in range(axes):
             log = np.log(here.map(lambda values, axis=axis: values[axis]).astype(float))
-            found[here.index] |= (log - typical(log, group[here.index])).abs() > np.log(times)
+            found[here.index] |= (log - peers.typical(log)).abs() > np.log(times)
     return found
 
 
 def _unlike(seen: pd.DataFrame, miniatures: np.ndarray, settings: QualitySettings) -> tuple[pd.Series, pd.Series]:
     """Whether an image fits its peers better when turned; else whether it is unlike them."""
     columns = [seen["modality"]] + ([_body_part(seen, settings.body_part)] if settings.body_part else [])
-    group = peers(*columns, few=settings.few)
-    gain = pd.Series(np.nan, index=seen.index)
-    distance = pd.Series(np.nan, index=seen.index)
-    for _, members in group.groupby(group):
-        rows = seen.index.get_indexer(members.index)
-        gain[members.index] = better_turned(miniatures[rows])
-        distance[members.index] = strangeness(miniatures[rows])
-    turned = gain >= settings.orientation
-    return turned, (deviation(distance, group) > settings.outlier) & ~turned
+    peers = Peers.of(*columns, few=settings.few)
+    turned, strange = pd.Series(False, index=seen.index), pd.Series(False, index=seen.index)
+    for members in peers.groups():
+        rows = seen.index.get_indexer(members)
+        turned[members] = better_turned(miniatures[rows]) >= settings.orientation
+        distance = pd.Series(strangeness(miniatures[rows]), index=members)
+        strange[members] = deviation(distance, pd.Series(0, index=members)) > settings.outlier
+    return turned, strange & ~turned
 
 
-def _rare(seen: pd.DataFrame, kind: pd.Series, settings: QualitySettings) -> pd.Series:
+def _rare(seen: pd.DataFrame, kind: Peers, settings: QualitySettings) -> pd.Series:
     """Whether the header's body part is one that few images of the modality have."""
     if settings.body_part is None:
         return pd.Series(False, index=seen.index)
     part = _body_part(seen, settings.body_part)
-    share = part.groupby([kind, part]).transform("size") / part.groupby(kind).transform("count")
+    modality = kind.levels[0]
+    share = part.groupby([modality, part]).transform("size") / part.groupby(modality).transform("count")
     return share < settings.rare_body_part
 
 

@@ -10,7 +10,7 @@ _COMPONENTS = 40
 _BINS = 16
 _NEIGHBOURS = 0.1  # share of the references: an image is strange if it is far from so many
 _FEWEST = 10
-_RESEMBLES = 0.1  # quantile of the group: what fits less is no turned image but something else
+_RESEMBLES = 0.05  # quantile of the group: what fits less is no turned image but something else
 _CHUNK = 8192
 
 

@@ -1,31 +1,58 @@
 """What is unusual among images of one kind: median and MAD, which a few odd images do not move."""
 
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+
 import numpy as np
 import pandas as pd
 
 _NORMAL = 1.4826  # standard deviations of a normal distribution per median absolute deviation
 
 
-def peers(*columns: pd.Series, few: int) -> pd.Series:
-    """Names of groups of images to be judged together; null for an image with too few of its kind.
+@dataclass(frozen=True)
+class Peers:
+    """The images that each image is judged with: all of its finest group that is large enough.
 
     Args:
-        columns: what images of a kind have in common, coarse to fine. Where the finest group is too small, the image
-            is judged in that of the columns before.
-        few: images that a group needs.
+        levels: name of each image's group, coarse to fine; null where the group has too few images.
     """
-    group = pd.Series(None, index=columns[0].index, dtype=object)
-    name = pd.Series("", index=columns[0].index)
-    for column in columns:
-        name = name + "\0" + column.fillna("").astype(str)
-        large = name.groupby(name).transform("size") >= few
-        group = group.mask(large, name)
-    return group
 
+    levels: tuple[pd.Series, ...]
 
-def typical(values: pd.Series, group: pd.Series) -> pd.Series:
-    """Median of each image's group."""
-    return values.groupby(group).transform("median")
+    @classmethod
+    def of(cls, *columns: pd.Series, few: int) -> "Peers":
+        """Groups by the first column, then by the first two, and so on; `few` images make a group."""
+        name, levels = pd.Series("", index=columns[0].index), []
+        for column in columns:
+            name = name + "\0" + column.fillna("").astype(str)
+            levels.append(name.where(name.groupby(name).transform("size") >= few))
+        return cls(tuple(levels))
+
+    @property
+    def known(self) -> pd.Series:
+        """Whether an image has peers at all."""
+        return self.levels[0].notna()
+
+    def groups(self) -> Iterator[pd.Index]:
+        """The members of each group; what is said of a later one is finer."""
+        for level in self.levels:
+            for _, members in level.groupby(level):
+                yield members.index
+
+    def typical(self, values: pd.Series) -> pd.Series:
+        """Median of each image's peers; NaN without any."""
+        return self._finest(values, lambda group: values.groupby(group).transform("median"))
+
+    def deviation(self, values: pd.Series) -> pd.Series:
+        """Robust deviation from the peers, see `deviation`; NaN without any."""
+        return self._finest(values, lambda group: deviation(values, group))
+
+    def _finest(self, values: pd.Series, judge: Callable[[pd.Series], pd.Series]) -> pd.Series:
+        found = pd.Series(np.nan, index=values.index)
+        for level in self.levels:
+            judged = judge(level[values.index])
+            found = found.where(level[values.index].isna(), judged)
+        return found
 
 
 def deviation(values: pd.Series, group: pd.Series) -> pd.Series:
@@ -34,7 +61,7 @@ def deviation(values: pd.Series, group: pd.Series) -> pd.Series:
     Two sides (double MAD): intensities and noise are skewed, and the longer tail must not hide the shorter. Infinite
     where more than half of a side equals the median; NaN without a group.
     """
-    distance = values - typical(values, group)
+    distance = values - values.groupby(group).transform("median")
     above = distance.where(distance >= 0).groupby(group).transform("median")
     below = (-distance).where(distance <= 0).groupby(group).transform("median")
     spread = _NORMAL * np.where(distance >= 0, above, below)
