@@ -10,6 +10,7 @@ from asclepius import tables
 from asclepius.balance.schema import TABLE
 from asclepius.errors import StudyError
 from asclepius.provenance import fit_record
+from asclepius.quality.schema import IMAGES
 
 
 @pytest.fixture(scope="module")
@@ -97,6 +98,23 @@ def test_a_copy_under_another_patient_is_found_though_the_split_names_another_gr
     assert "patients in one role" not in failed
     assert {"groups hold together", "pictures in one role"} <= failed
     assert f"pictures in one role, fold {fold}" in message
+
+
+def test_near_duplicates_on_two_sides_are_refused(tmp_path):
+    """The split did not know of them: patients in different groups look the same."""
+    study = Study(tmp_path).split()
+    folds = study.folds
+    here = folds[folds["fold"] == 0].set_index("image")["role"]
+    pair = [here.index[here == role][0] for role in ("train", "test")]
+    study.images["duplicates"] = study.images["image"].map(dict.fromkeys(pair, "1"))
+    tables.write(study.path("images.parquet"), study.images, IMAGES)
+    study.balance().train()
+    message, failed = refused(study)
+    assert {"groups hold together", "near-duplicates in one role"} == failed
+    assert "1 near-duplicates in more than one group" in message
+    assert (
+        "near-duplicates in one role, fold 0: 1 of 1 groups of pictures that look the same are in more than" in message
+    )
 
 
 def test_a_test_image_in_a_training_table_is_refused(study):

@@ -10,7 +10,7 @@ from scipy.ndimage import gaussian_filter
 
 from asclepius.quality import hashes
 from asclepius.quality.measures import measure
-from asclepius.quality.views import luminance, miniature
+from asclepius.quality.views import grey, miniature
 from asclepius.resample.stored import statistics
 
 
@@ -18,7 +18,7 @@ def described(arrays, text: bool = True, **columns) -> tuple[pd.DataFrame, np.nd
     """What the stage knows of stored images (..., channel) before it judges them: table and miniatures."""
     rows, small = [], []
     for i, array in enumerate(arrays):
-        values, found = luminance(array), statistics(array)
+        values, found = grey(array), statistics(array)
         small.append(miniature(values, found["p01"], found["p99"]))
         words = {"phash": hashes.perceptual(small[-1]), "dhash": hashes.differences(small[-1])}
         words = {name: hashes.digits(word) for name, word in words.items()}

@@ -43,6 +43,7 @@ def test_a_new_patient_re_runs_its_shard_alone(pictures):
     picture(pictures.folder / "scans" / "a" / "new.png", 99)
     ran = shards(pictures("data", study=study))
     assert ran["cohort"] == ran["deidentify"] == ran["resample"] == ran["deidentify_gather"] == ran["quality"] == 1
+    assert ran["quality_measure"] == 1
     assert pictures.jobs("data", study=study) == []
 
 
@@ -50,7 +51,7 @@ def test_an_image_written_anew_is_read_anew(pictures):
     study = pictures.folder / "study.yaml"
     picture(pictures.folder / "scans" / "a" / "0.png", 1000)
     ran = shards(pictures("data", study=study))
-    assert ran["deidentify"] == ran["resample"] == 1
+    assert ran["deidentify"] == ran["resample"] == ran["quality_measure"] == 1
 
 
 def test_a_new_module_of_one_stage_re_runs_it_and_what_follows(tiny, workflow_in, tmp_path):

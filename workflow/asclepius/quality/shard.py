@@ -12,7 +12,7 @@ from asclepius.errors import StudyError
 from asclepius.quality import hashes
 from asclepius.quality.measures import measure
 from asclepius.quality.schema import MEASURES
-from asclepius.quality.views import SIDE, luminance, miniature, picture, picture_shape
+from asclepius.quality.views import SIDE, grey, miniature, picture, picture_shape
 from asclepius.resample.schema import INDEX
 
 
@@ -40,7 +40,7 @@ def run(*, index: Path, store: Path, text: bool, measures: Path, miniatures: Pat
         planes = _created(small, (len(table), 3 if len(shape) == 3 else 1, SIDE, SIDE))
         drawn = _created(shown, (len(table), *picture_shape(shape)))
         for row, (image, low, high) in enumerate(table[["image", "p01", "p99"]].itertuples(index=False)):
-            values = luminance(arrays[row])
+            values = grey(arrays[row])
             planes[row], drawn[row] = miniature(values, low, high), picture(values, low, high)
             words = {"phash": hashes.perceptual(planes[row]), "dhash": hashes.differences(planes[row])}
             words = {name: hashes.digits(word) for name, word in words.items()}

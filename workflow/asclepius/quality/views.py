@@ -9,7 +9,7 @@ SECTION = 64  # pixels: side of each of the three sections of a volume
 _SLAB = 8  # an eighth of a volume: a slab survives noise and a shift by a slice
 
 
-def luminance(array: np.ndarray) -> np.ndarray:
+def grey(array: np.ndarray) -> np.ndarray:
     """One value per pixel: (y, x) or (z, y, x), float32, of a stored array with channels."""
     return array[..., 0].astype(np.float32) if array.shape[-1] == 1 else array.mean(axis=-1, dtype=np.float32)
 
@@ -18,7 +18,7 @@ def miniature(values: np.ndarray, low: float, high: float) -> np.ndarray:
     """The planes an image is compared by: itself, or slabs through the centre of a volume.
 
     Args:
-        values: (y, x) or (z, y, x), see `luminance`.
+        values: (y, x) or (z, y, x), see `grey`.
         low, high: what becomes 0 and 255, e.g. the 1st and 99th percentile.
 
     Returns:
