@@ -24,7 +24,8 @@ def shard(tmp_path):
         count = len(arrays) if listed is None else listed
         rows = [
             {"image": f"i{n:05d}", "shard": 0, "row": n, "mask_row": -1, "boxes": None, "shape": "[]", "spacing": None,
-             "original_shape": "[]", "original_spacing": None, "content": str(n), "note": None, **statistics(arrays[n])}
+             "original_shape": "[]", "original_spacing": None, "content": str(n), "crop": None, "note": None,
+             **statistics(arrays[n])}
             for n in range(count)
         ]  # fmt: skip
         frame = pd.DataFrame(rows[::-1]) if rows else INDEX.empty()
