@@ -56,8 +56,8 @@ def _fonts() -> list[str]:
     ]  # fmt: skip
 
 
-FITTED_STYLES = ("default", "bitmap", "strokes", "font-0", "font-1", "font-2")
-HELD_OUT_STYLES = ("font-3", "font-4", "font-5", "font-6", "font-7")
+FITTED_STYLES = ("default", "bitmap", "strokes", *(f"font-{i}" for i in range(6)))
+HELD_OUT_STYLES = ("font-6", "font-7")  # a sans serif and a typewriter's
 STYLES = (*FITTED_STYLES, *HELD_OUT_STYLES)
 
 # Letters as polylines on a grid of 4 x 6, as plotters and old consoles draw them (baseline at 6).
@@ -140,9 +140,7 @@ def background(kind: str, shape: tuple[int, int], rng: np.random.Generator) -> n
     return out.clip(0, 255).astype(np.uint8)
 
 
-FITTED_BACKGROUNDS = ("flat", "gradient", "noise", "speckle", "flow", "head")
-HELD_OUT_BACKGROUND = "ribs"
-BACKGROUNDS = (*FITTED_BACKGROUNDS, HELD_OUT_BACKGROUND)
+BACKGROUNDS = ("flat", "gradient", "noise", "speckle", "flow", "ribs", "head")
 
 
 def write(

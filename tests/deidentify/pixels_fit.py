@@ -13,10 +13,10 @@ import sys
 import zipfile
 from pathlib import Path
 
-import nibabel
 import numpy as np
 import pixels_cases as cases
 import pydicom
+import SimpleITK as sitk
 from PIL import Image
 from scipy import ndimage
 from sklearn.neural_network import MLPClassifier
@@ -36,7 +36,7 @@ PLAIN_FILMS_TEXT = """
 
 
 def anatomy() -> list[np.ndarray]:
-    """Real images without text: MR, CT in three windows, every other chest film; uint8, (y, x)."""
+    """Real images without text: MR, CT in three windows, chest films; uint8, (y, x)."""
     out = []
     for path in sorted(glob.glob(str(DATA / "brain_tumor_mr_dicom/**/[TF]*/*.dcm"), recursive=True))[::2]:
         values = pydicom.dcmread(path).pixel_array.astype(float)
@@ -47,34 +47,28 @@ def anatomy() -> list[np.ndarray]:
             dataset = pydicom.dcmread(io.BytesIO(archive.read(name)))
             values = dataset.pixel_array * float(dataset.RescaleSlope) + float(dataset.RescaleIntercept)
             out += [_eight(values, low, high) for low, high in ((values.min(), values.max()), (-20, 100), (-500, 1500))]
-    return out + _films(0)
-
-
-def held_out_anatomy() -> list[np.ndarray]:
-    """Of other people and devices than the fit's: MR of three heads in three directions, chest films, an echo."""
-    out = []
-    for name in (
-        "head_mr_face/T1_head.nii.gz",
-        *(f"ms_lesion_mri/patient07/{n}_regtoMNI.nii.gz" for n in ("T2", "FLAIR")),
-    ):
-        values = np.asarray(nibabel.load(DATA / name).dataobj, np.float32)
-        for axis in range(3):
-            for share in (0.35, 0.45, 0.55, 0.65):
-                plane = values.take(int(share * values.shape[axis]), axis=axis)
-                plane = ndimage.zoom(plane, 2, order=1)
-                out.append(_eight(plane, *np.percentile(plane, (0.5, 99.8))))
-    echo = pydicom.dcmread(DATA / "us_burned_in_text_dicom" / "RGB_IMAGE.dcm").pixel_array
-    out.append(echo[150:700, 100:850].max(axis=2))
-    return out + _films(1)
-
-
-def _films(half: int) -> list[np.ndarray]:
-    out, films = [], sorted((DATA / "covid_chest_xray" / "images").iterdir())
-    for number in list(map(int, PLAIN_FILMS_TEXT.split()))[half::2]:
+    films = sorted((DATA / "covid_chest_xray" / "images").iterdir())
+    for number in map(int, PLAIN_FILMS_TEXT.split()):
         with Image.open(films[number]) as image:
             grey = image.convert("L")
             out.append(np.asarray(grey.reduce(2) if max(grey.size) > 1400 else grey))
     return out
+
+
+def held_out_anatomy() -> list[np.ndarray]:
+    """Of other people, devices and parts than the fit's: MR of five heads and a breast in all directions, an echo."""
+    names = ("head_mr_face/T1_head.nii.gz", "ms_lesion_mri/patient07/T2_regtoMNI.nii.gz",
+             "ms_lesion_mri/patient07/FLAIR_regtoMNI.nii.gz", "radiomics_reference/brain1_image.nrrd",
+             "radiomics_reference/brain2_image.nrrd", "radiomics_reference/breast1_image.nrrd")  # fmt: skip
+    out = []
+    for name in names:
+        values = sitk.GetArrayFromImage(sitk.ReadImage(str(DATA / name), sitk.sitkFloat32))
+        for axis in (axis for axis in range(3) if min(np.delete(values.shape, axis)) >= 100):
+            for share in (0.35, 0.45, 0.55, 0.65):
+                plane = ndimage.zoom(values.take(int(share * values.shape[axis]), axis=axis), 2, order=1)
+                out.append(_eight(plane, *np.percentile(plane, (0.5, 99.8))))
+    echo = pydicom.dcmread(DATA / "us_burned_in_text_dicom" / "RGB_IMAGE.dcm").pixel_array
+    return [*out, echo[150:700, 100:850].max(axis=2)]
 
 
 def _eight(values: np.ndarray, low: float, high: float) -> np.ndarray:
@@ -131,10 +125,10 @@ def fit(pictures: int) -> None:
     parts = [labelled(cases.Picture(image)) for image in real]
     parts += [
         labelled(cases.Picture(cases.background(kind, (SIZE, SIZE), rng)))
-        for kind in (*cases.FITTED_BACKGROUNDS, "flow", "flow") * 8
+        for kind in (*cases.BACKGROUNDS, "flow", "flow") * 8
     ]
     for number in range(pictures):
-        kind = cases.FITTED_BACKGROUNDS[number % len(cases.FITTED_BACKGROUNDS)]
+        kind = cases.BACKGROUNDS[number % len(cases.BACKGROUNDS)]
         simulated = cases.background(kind, (SIZE, SIZE), rng)
         ground = simulated if number % 2 else cut(real[rng.integers(len(real))], rng)
         parts.append(labelled(drawn(ground, rng)))

@@ -177,12 +177,7 @@ def test_recall_and_false_area_over_real_anatomy(real_data):
     print(f"{(time.monotonic() - begin) / pixels * 1e6:.2f} s per megapixel")
     found: dict[tuple[str, str], list[bool]] = {}
     for number in range(400):
-        ground = (
-            pixels_fit.cut(grounds[rng.integers(len(grounds))], rng)
-            if number % 5
-            else cases.background(cases.HELD_OUT_BACKGROUND, (512, 512), rng)
-        )
-        picture = pixels_fit.drawn(ground, rng, cases.HELD_OUT_STYLES)
+        picture = pixels_fit.drawn(pixels_fit.cut(grounds[number % len(grounds)], rng), rng, cases.HELD_OUT_STYLES)
         boxes = strokes.find_text(picture.image)
         for line in picture.lines:
             good = cases.covered(line, boxes) >= WORST_COVER

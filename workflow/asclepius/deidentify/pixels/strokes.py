@@ -146,8 +146,9 @@ def _scales(plane: np.ndarray) -> Iterator[np.ndarray]:
         y, x = plane.shape[0] // 2, plane.shape[1] // 2
         if min(y, x) < _SMALLEST:
             return
-        quads = plane[: 2 * y, : 2 * x].reshape(y, 2, x, 2).astype(np.uint16)
-        plane = ((quads.sum(axis=(1, 3)) + 2) >> 2).astype(np.uint8)
+        even, odd = (plane[row : 2 * y : 2, : 2 * x].astype(np.uint16) for row in (0, 1))
+        rows_of_two = even + odd
+        plane = ((rows_of_two[:, ::2] + rows_of_two[:, 1::2] + 2) >> 2).astype(np.uint8)
 
 
 def _with_context(frame: np.ndarray, height: np.ndarray, turned: np.ndarray, odds: np.ndarray) -> np.ndarray:
