@@ -4,7 +4,7 @@ from html.parser import HTMLParser
 
 import pandas as pd
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from asclepius.deidentify import certificate as module
@@ -109,6 +109,7 @@ def test_the_audits_order_does_not_matter():
     assert page(audit=AUDIT.iloc[::-1]) == page(audit=AUDIT)
 
 
+@settings(deadline=None)
 @given(st.text(max_size=40))
 def test_names_cannot_break_the_page(name):
     html = page(study=name + "<script>alert(1)</script>", method=method(caveats=("</ul><b>" + name,)))

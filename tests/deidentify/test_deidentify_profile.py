@@ -1,7 +1,7 @@
 import datetime
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 from pydicom.datadict import DicomDictionary, tag_for_keyword
 
@@ -145,6 +145,7 @@ def test_free_text(text, scanned, cleaned):
         assert Text(known).cleaned(text) == cleaned
 
 
+@settings(deadline=None)
 @given(tag=st.integers(0, 0xFFFFFFFF))
 def test_private_overlay_and_unknown_elements_are_removed(tag):
     group = tag >> 16
@@ -160,6 +161,7 @@ def test_a_sequence_disguised_as_text_does_not_pass():
     assert treatment("Manufacturer", "PN") is Treatment.EMPTY
 
 
+@settings(deadline=None)
 @given(st.dates(datetime.date(1900, 1, 1)), st.dates(datetime.date(1900, 1, 1)), st.integers(1, 3650))
 def test_shifting_keeps_intervals(one, two, days):
     def moved(day):

@@ -6,7 +6,7 @@ from collections import Counter
 from pathlib import Path
 
 import pytest
-from hypothesis import given
+from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from asclepius.deidentify import sidecars
@@ -88,6 +88,7 @@ anything = st.recursive(
 )
 
 
+@settings(deadline=None)
 @given(st.dictionaries(st.sampled_from([rule["key"] for rule in RULES]) | planted, anything, max_size=8))
 def test_no_value_anywhere_carries_an_identifier(content):
     out, _ = cleaned(content)
@@ -97,6 +98,7 @@ def test_no_value_anywhere_carries_an_identifier(content):
     assert cleaned(out)[0] == out
 
 
+@settings(deadline=None)
 @given(st.binary(max_size=200))
 def test_arbitrary_bytes_give_json_or_a_reason(data):
     try:
@@ -178,6 +180,7 @@ def test_scans_sessions_and_events():
     assert rows == [["onset", "duration", "trial_type"], ["1.5", "n/a", "face"]]
 
 
+@settings(deadline=None)
 @given(st.lists(st.lists(planted | st.text(max_size=8), min_size=2, max_size=2), max_size=4))
 def test_no_cell_carries_an_identifier(cells):
     for columns in (("onset", "trial_type"), ("age", "group"), ("Gruenwald", "value")):
@@ -202,6 +205,7 @@ def test_numbers():
             sidecars.clean_numbers(data)
 
 
+@settings(deadline=None)
 @given(st.lists(st.floats(-1e5, 1e5), min_size=1, max_size=9))
 def test_numbers_keep_their_value(numbers):
     out = sidecars.clean_numbers(" ".join(map(str, numbers)).encode())

@@ -224,6 +224,7 @@ def test_every_keyword_is_the_dictionarys():
         assert set(row.options) <= set(tables.OPTIONS)
 
 
+@settings(deadline=None)
 @given(st.integers(0, 0xFFFFFFFF))
 @example(0x60013000)
 @example(0x50FF0005)
@@ -266,6 +267,7 @@ def test_a_concept_in_an_unexpected_value_type_gets_the_harshest_action_and_no_o
     assert (unexpected.basic, unexpected.options) == ("X", {})
 
 
+@settings(deadline=None)
 @given(st.integers(0, 255))
 def test_safe_private_attributes_are_safe_in_any_block_of_their_creator_only(block):
     assert tables.safe_private("SIEMENS MR HEADER ", 0x0019, block << 8 | 0x0C)
