@@ -3,7 +3,7 @@ import json
 from xml.sax.saxutils import escape
 
 import pytest
-from hypothesis import example, given
+from hypothesis import example, given, settings
 from hypothesis import strategies as st
 from pydicom import uid
 from pydicom.datadict import keyword_for_tag, tag_for_keyword
