@@ -2,6 +2,7 @@
 
 import gzip
 import io
+import zipfile
 from types import MappingProxyType
 
 import nibabel
@@ -9,7 +10,8 @@ import numpy as np
 import pydicom
 import pytest
 import SimpleITK as sitk
-from deidentify_cases import ct, encoded
+from deidentify_cases import Stage, ct, encoded, row
+from hard_run import KEY, deidentified
 
 from asclepius.deidentify.dicom.defacing import Faces
 from asclepius.deidentify.dicom.reading import read
@@ -140,6 +142,33 @@ def test_the_mask_lies_on_the_grid_of_the_released_series(found):
         assert np.allclose(index, index.round())
         blanked = np.asarray(image.dataobj)[:, :, int(index[2].round())].T > 0
         assert np.array_equal(blanked, after.pixel_array == -2000)
+
+
+def test_the_folder_command_writes_the_mask_once_beside_the_series(found, tmp_path):
+    (tmp_path / "in").mkdir()
+    for number in range(10):
+        (tmp_path / "in" / f"{number}.dcm").write_bytes(scan(number))
+    result = deidentified(tmp_path / "in", tmp_path, "tcia")
+    assert result.released == 10
+    (path,) = result.out.rglob("*_defacemask.nii.gz")
+    assert path.with_name(path.name.removesuffix("_defacemask.nii.gz")).is_dir()
+    mask = np.asarray(nibabel.load(path).dataobj)
+    assert mask.shape == (8, 8, 10)
+    assert mask[:4].all()
+    assert not mask[4:].any()
+
+
+def test_the_stage_writes_the_mask_beside_the_slices(found, tmp_path):
+    names = [f"{number}.dcm" for number in range(10)]
+    for number, name in enumerate(names):
+        (tmp_path / name).write_bytes(scan(number))
+    key = tmp_path / "master.key"
+    key.write_text(KEY)
+    key.chmod(0o600)
+    stage = Stage(tmp_path, key, preset="tcia").run([row("series", tmp_path, names), row("slice", tmp_path, names[:1])])
+    released = zipfile.ZipFile(stage.out["release"]).namelist()
+    assert len(released) == 12
+    assert sum(name.endswith("/00000_defacemask.nii.gz") for name in released) == 1
 
 
 def test_a_stripped_brain_keeps_its_pixels_but_a_head_beside_it_does_not(found, monkeypatch):

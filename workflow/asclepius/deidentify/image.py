@@ -73,6 +73,12 @@ class Cleaner:
             audit.setdefault(f"{token}/*{Path(member).suffix}", Counter()).update(changes)
         if not members:
             raise Rejected("empty", "the image has no files")
+        last = self._dicom_files.last
+        if row["format"] == "dicom" and (len(members) > 1 or last.number(0x00280008, 1) > 1):
+            face = self._dicom_files.mask(last)
+            if face is not None:
+                prove = partial(nifti.prove, identifiers=patient.identifiers)
+                self._release.add(f"{token}/00000_defacemask.nii.gz", [face], prove)
         if row["mask"]:
             try:
                 with all_or_none(self._release, self._told):

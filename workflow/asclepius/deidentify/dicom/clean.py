@@ -27,7 +27,7 @@ class DicomCleaner:
     def __init__(self, settings: DeidentifySettings):
         self._settings = settings
         self._faces: Faces | None = None  # of the patient at hand
-        self._last: Source | None = None
+        self.last: Source | None = None  # the file read last
 
     def start(self, files: Iterable[Opens]) -> None:
         """Look for faces in the files of the next patient, if they are to go."""
@@ -42,8 +42,8 @@ class DicomCleaner:
         Raises:
             Rejected: it cannot be used.
         """
-        self._last = reading.read(data, self._last)
-        return self._last, learn(self._last, patient)
+        self.last = reading.read(data, self.last)
+        return self.last, learn(self.last, patient)
 
     def clean(
         self, source: Source, patient: Patient, fallback: str, *, drawn: bool = False
@@ -63,6 +63,10 @@ class DicomCleaner:
         written = rewrite(source, patient, fallback, new)
         series = source.text(0x0020000E)
         return written, partial(prove_and_reread, patient=patient, pixels=written.pixels, series=series)
+
+    def mask(self, source: Source) -> bytes | None:
+        """What was blanked of a file's whole head series, as NIfTI (.nii.gz); None if nothing was."""
+        return self._faces.mask(source) if self._faces is not None else None
 
 
 def learn_from(data: Buffer, patient: Patient) -> None:

@@ -12,6 +12,7 @@ from asclepius.deidentify import nifti, scans, sidecars
 from asclepius.deidentify.buffers import Buffer
 from asclepius.deidentify.crosswalk import Row
 from asclepius.deidentify.dicom.clean import DicomCleaner, learn_from
+from asclepius.deidentify.dicom.reading import Source
 from asclepius.deidentify.folder.inventory import COMMON, Entry, content
 from asclepius.deidentify.folder.names import Names
 from asclepius.deidentify.image import reads
@@ -131,7 +132,15 @@ class FolderCleaner:
         written, proof = self._dicom_files.clean(source, patient, entry.name)
         name = _free(self._names.dicom(source, entry, patient), ".dcm", taken)
         self._tree.add(name, written.parts, proof)
+        self._add_mask(f"{name.rpartition('/')[0]}_defacemask.nii.gz", source, patient, taken)
         return name, written.audit
+
+    def _add_mask(self, name: str, source: Source, patient: Patient, taken: set[str]) -> None:
+        """What was blanked of a head series, once, beside its folder."""
+        face = self._dicom_files.mask(source) if name not in taken else None
+        if face is not None:
+            taken.add(name)
+            self._tree.add(name, [face], partial(nifti.prove, identifiers=patient.identifiers))
 
     def _other(
         self, data: bytes, entry: Entry, entries: list[Entry], patient: Patient, taken: set[str]
