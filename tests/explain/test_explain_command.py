@@ -18,6 +18,7 @@ from asclepius.explain.settings import ExplainSettings
 from asclepius.quality.schema import IMAGES
 from asclepius.task import Task
 from asclepius.train import device
+from asclepius.train.columns import Columns
 from asclepius.train.normalise.affine import Shared
 from asclepius.train.preprocess import Preprocess
 from asclepius.train.schema import PREDICTIONS
@@ -211,3 +212,26 @@ def test_linear_contributions_add_up_to_the_score(tmp_path):
     score = pipeline.decision_function(values)[np.arange(30), column] - classifier.intercept_[column]
     assert blocks.sum(axis=(1, 2, 3)) == pytest.approx(score, rel=1e-4)
     assert (heat[:, 1::2] == heat[:, ::2]).all()
+
+
+@pytest.mark.parametrize("pixels", [True, False])
+def test_heat_of_a_model_of_pixels_and_table_is_that_of_its_pixels(tmp_path, pixels):
+    from asclepius.explain.linear import contributions
+    from asclepius.train.classical import inputs
+
+    generator = np.random.default_rng(1)
+    stored = generator.normal(size=(30, 6, 5, 1)).astype(np.float32)
+    table = pd.DataFrame({"age": generator.normal(60, 9, 30)})
+    columns = Columns.fit(["age"], table)
+    preprocess = Preprocess(
+        "window", (), (Shared((0.0,), (1.0,), False),), (6, 5, 1), Task("binary", ("a", "b"), "b"),
+        columns=columns, pixels=pixels,
+    )  # fmt: skip
+    pipeline = Pipeline([("scaler", StandardScaler()), ("classifier", LogisticRegression())])
+    values = inputs(stored, table, preprocess)
+    pipeline.fit(values, np.arange(30) % 2)
+    skops.io.dump(pipeline, tmp_path / "model.skops")
+    heat = contributions(tmp_path / "model.skops", preprocess, stored, table, np.ones(30, int))
+    weighed = np.abs(pipeline["scaler"].transform(values) * pipeline["classifier"].coef_)
+    expected = weighed[:, :30].reshape(30, 6, 5) if pixels else np.zeros((30, 6, 5))
+    np.testing.assert_allclose(heat, expected, rtol=1e-5)

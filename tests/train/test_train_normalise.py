@@ -13,6 +13,7 @@ from asclepius.errors import StudyError
 from asclepius.train.normalise.clahe import Clahe
 from asclepius.train.normalise.combat import estimate
 from asclepius.train.normalise.harmonise import cramers_v
+from asclepius.train.normalise.maps import knots, piecewise
 from asclepius.train.normalise.measures import landmarks, moments
 from asclepius.train.settings import TrainSettings
 
@@ -80,7 +81,15 @@ def test_a_constant_image_gives_numbers(method):
     images = heads()
     images[3] = 5
     assert np.isfinite(fit(method, images).apply(images)).all()
-    assert np.isfinite(fit(method, np.full_like(images, 5)).apply(images)).all()
+    for ends in ((1.0, 99.0), (0.0, 100.0)):
+        assert np.isfinite(fit(method, np.full_like(images, 5), percentiles=ends).apply(images)).all()
+
+
+def test_grey_values_that_share_several_landmarks_become_the_mean_of_their_targets():
+    x = np.array([0.0, 2, 2, 2, 4])[None, :, None]
+    y = np.array([0.0, 1, 2, 6, 10])[None, :, None]
+    image = np.array([-1, 0, 1, 2, 3, 4, 5], np.float32)[None, :, None]
+    assert piecewise(image, knots(x, y)).ravel() == pytest.approx([-1.5, 0, 1.5, 3, 6.5, 10, 13.5])
 
 
 @pytest.mark.parametrize("method", SEVERAL)
@@ -146,6 +155,9 @@ def test_clahe_of_sides_that_tiles_do_not_divide():
     found = fit("clahe", images, clahe_tiles=3).apply(images)
     assert found.shape == images.shape
     assert 0 <= found.min() < 0.1 < 0.9 < found.max() <= 1
+    noise = np.random.default_rng(0).uniform(0, 100, (40, 21, 13, 1)).astype(np.float32)
+    found = fit("clahe", noise, clahe_tiles=3, clahe_limit=1.0).apply(noise).mean(axis=0)[..., 0]
+    assert abs(found[-3:].mean() - found[8:12].mean()) < 0.05  # the last tile is filled with what it holds
 
 
 def sites(n=80, seed=0, share=(0.5, 0.5)):
@@ -168,6 +180,14 @@ def test_harmonised_sites_share_their_distribution_and_classes_stay_apart():
             assert limits[0] <= apart < limits[1]
     effect = [mean[ill & where].mean() - mean[~ill & where].mean() for where in (b, ~b)]
     assert min(effect) > 2 * mean[~ill & ~b].std()
+
+
+def test_what_comes_after_is_fitted_to_the_harmonised_images():
+    images, table, _ = sites()
+    order = np.argsort(table["site"], kind="stable")  # batches of one site each
+    images, table = images[order], table.iloc[order].reset_index(drop=True)
+    mapped = fit("standardise", images, table=table, harmonise="site").apply(images, table)
+    assert (mapped.mean(), mapped.std()) == pytest.approx((0, 1), abs=1e-3)
 
 
 def test_an_image_of_an_unknown_site_stays_as_it_is():
