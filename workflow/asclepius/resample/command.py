@@ -1,5 +1,6 @@
 """The resample stage: every image of a shard on one grid, in one file."""
 
+import ctypes
 import json
 import time
 from collections import Counter
@@ -17,6 +18,9 @@ from asclepius.resample.read import Container, checked
 from asclepius.resample.schema import INDEX
 from asclepius.resample.settings import ResampleSettings
 from asclepius.resample.stored import Stored, fill_value, to_stored
+
+M_TRIM_THRESHOLD, M_MMAP_THRESHOLD = -1, -3  # malloc.h
+KEPT = 1 << 28  # bytes
 
 
 def run(
@@ -42,6 +46,7 @@ def run(
 
     # Parallelism is over shards: one thread each, and equal bytes on any machine.
     SimpleITK.ProcessObject.SetGlobalDefaultNumberOfThreads(1)
+    _keep_freed_memory()
     start = time.perf_counter()
     table = _in_reading_order(tables.read(manifest, MANIFEST))
     worker = Shard(shard, settings, Quarantine("resample"))
@@ -118,3 +123,14 @@ class Shard:
 def _in_reading_order(table: pd.DataFrame) -> pd.DataFrame:
     """Rows of arrays in ascending order, so that each .npz array is inflated once."""
     return table.sort_values(["path", "member", "row"], kind="stable") if (table["format"] == "npz").any() else table
+
+
+def _keep_freed_memory() -> None:
+    """Let glibc reuse the memory of one volume for the next instead of giving it back to the system.
+
+    Else each 182 x 218 x 182 volume meets 5,500 page faults, a sixth of its time. Other C libraries are left alone.
+    """
+    mallopt = getattr(ctypes.CDLL(None), "mallopt", None)
+    if mallopt is not None:
+        for parameter in (M_TRIM_THRESHOLD, M_MMAP_THRESHOLD):
+            mallopt(parameter, KEPT)

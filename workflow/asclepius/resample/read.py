@@ -114,9 +114,13 @@ class Container:
             files = [data, *(self._bytes(name) for name in members[1:])]
             found = dicom.read(files, 0.0, self.settings.missing_slices, self.settings.gantry_tilt)
         else:
-            from asclepius.resample import nifti, pictures
+            from asclepius.resample import nifti
 
-            found = nifti.read(data) if nifti.looks_like(data) else pictures.read_mask(data)
+            if nifti.looks_like(data):
+                return class_numbers(nifti.read(data))
+            from asclepius.resample import pictures
+
+            found = pictures.read_mask(data)
         return class_numbers(found)
 
     def _bytes(self, name: str) -> bytes:
