@@ -173,3 +173,146 @@ def test_an_npz_that_is_not_whole_is_refused(tmp_path):
     np.savez(tmp_path / "set.npz", a=np.zeros((2, 2)))
     with pytest.raises(StudyError, match="no array 'b'"):
         arrays.Rows(tmp_path / "set.npz", "b")
+
+
+@pytest.mark.parametrize(
+    ("kind", "options", "spacing"),
+    [
+        ("PNG", {"dpi": (254.0 * 100, 254.0 * 50)}, (2e-3, 1e-3)),  # a microscope
+        ("TIFF", {"dpi": (181.43, 181.43)}, (0.14, 0.14)),  # a radiograph
+        ("TIFF", {"resolution": 71.4286, "resolution_unit": "cm"}, (0.14, 0.14)),
+        ("PNG", {"dpi": (96, 96)}, None),
+        ("PNG", {"dpi": (300, 300)}, None),
+        ("TIFF", {"dpi": (72, 72)}, None),
+        ("TIFF", {"resolution": 90.7, "resolution_unit": 1}, None),
+        ("TIFF", {}, None),
+        ("JPEG", {"dpi": (181, 181)}, None),
+    ],
+)
+def test_spacing_comes_from_measured_resolutions_alone(kind, options, spacing):
+    data = encoded(GREY, kind, **options)
+    for grid in (pictures.read(data).grid, pictures.read_grid(data)):
+        assert grid.scaled == (spacing is not None)
+        if spacing:
+            assert grid.spacing[1:] == pytest.approx(spacing, rel=1e-3)
+
+
+def test_headers_tell_the_size_of_a_picture_as_it_is_turned():
+    exif = Image.Exif()
+    exif[0x0112] = 6
+    for data in (encoded(GREY, exif=exif.tobytes()), encoded(GREY)):
+        assert pictures.read_grid(data).shape == pictures.read(data).grid.shape
+
+
+def header(image: nibabel.Nifti1Image, **fields) -> bytes:
+    """The file with fields of its header changed as they stand."""
+    data = bytearray(image.to_bytes())
+    size = 348 if isinstance(image, nibabel.Nifti1Image) and not isinstance(image, nibabel.Nifti2Image) else 540
+    kind = nibabel.Nifti1Header if size == 348 else nibabel.Nifti2Header
+    head = kind(bytes(data[:size]), check=False)
+    for name, value in fields.items():
+        head[name] = value
+    data[:size] = head.binaryblock
+    return bytes(data)
+
+
+@pytest.mark.parametrize("slope", [0.0, np.nan, np.inf])
+def test_a_slope_that_says_nothing_leaves_the_values(slope):
+    scan = nifti.read(header(volume(), scl_slope=slope, scl_inter=5.0))
+    np.testing.assert_array_equal(scan.pixels[..., 0], np.arange(24).reshape(2, 3, 4).T)
+    assert scan.pixels.dtype == np.int16
+
+
+def test_an_intercept_that_is_no_number_is_a_damaged_header():
+    with pytest.raises(Rejected, match="unreadable: the NIfTI header is damaged"):
+        nifti.read(header(volume(), scl_slope=1.0, scl_inter=np.nan))
+
+
+def test_whole_slopes_keep_whole_numbers():
+    scan = nifti.read(header(volume(np.uint8), scl_slope=2.0, scl_inter=-1024.0))
+    np.testing.assert_array_equal(scan.pixels[..., 0], np.arange(24).reshape(2, 3, 4).T * 2 - 1024)
+    assert scan.pixels.dtype == np.int16
+
+
+@pytest.mark.parametrize(("unit", "factor"), [("meter", 1000), ("mm", 1), ("micron", 0.001), ("unknown", 1)])
+def test_units_become_millimetres(unit, factor):
+    image = volume()
+    image.header.set_xyzt_units(unit)
+    assert nifti.read(image.to_bytes()).grid.spacing == pytest.approx((2 * factor, factor, factor))
+    assert nifti.read_grid(gzip.compress(image.to_bytes())).spacing == pytest.approx((2 * factor, factor, factor))
+
+
+def forms(sform=None, qform=None) -> nibabel.Nifti1Image:
+    image = nibabel.Nifti1Image(np.arange(24, dtype=np.int16).reshape(2, 3, 4), None)
+    for affine, put in ((sform, image.set_sform), (qform, image.set_qform)):
+        put(affine, 0 if affine is None else 1)
+    return image
+
+
+def test_the_sform_holds_where_the_forms_differ_and_the_index_says_by_how_much():
+    plain, moved = np.diag([2.0, 2.0, 2.0, 1.0]), np.diag([2.0, 2.0, 2.0, 1.0])
+    moved[:3, 3] = (3, 0, 4)
+    scan = nifti.read(forms(moved, plain).to_bytes())
+    np.testing.assert_allclose(scan.grid.affine[:3, 3], (-3, 0, 4))
+    assert scan.notes == ["sform and qform differ by up to 5.0 mm; the sform holds"]
+    assert nifti.read(forms(plain, plain).to_bytes()).notes == []
+
+
+def test_the_qform_stands_in_for_an_sform_that_is_no_grid():
+    sheared = np.diag([2.0, 2.0, 2.0, 1.0])
+    sheared[0, 1] = 1.0
+    for wrong in (sheared, np.diag([0.0, 0, 0, 1])):
+        image = forms(np.eye(4), np.diag([2.0, 2.0, 3.0, 1.0]))
+        data = header(image, **{f"srow_{name}": row for name, row in zip("xyz", wrong, strict=False)})
+        scan = nifti.read(data)
+        assert scan.grid.spacing == pytest.approx((3, 2, 2))
+        assert scan.notes == ["the sform is sheared or empty; the qform holds"]
+    with pytest.raises(Rejected, match="off a right angle"):
+        nifti.read(forms(sheared).to_bytes())
+
+
+def test_volumes_of_one_file_become_channels_if_the_study_says_so():
+    values = np.arange(48, dtype=np.int16).reshape(2, 3, 4, 2)
+    image = nibabel.Nifti1Image(values, np.eye(4))
+    np.testing.assert_array_equal(nifti.read(image.to_bytes(), 2).pixels, values.transpose(2, 1, 0, 3))
+    for channels in (1, 3):
+        with pytest.raises(Rejected, match="one image or volume per file is needed"):
+            nifti.read(image.to_bytes(), channels)
+    vector = nibabel.Nifti1Image(values[:, :, :, None], np.eye(4))
+    assert nifti.read(vector.to_bytes(), 2).pixels.shape == (4, 3, 2, 2)
+
+
+def test_files_of_one_visit_become_channels_on_the_grid_of_the_first():
+    values = np.zeros((16, 16, 16), np.float32)
+    values[4:12, 4:12, 4:12] = 100
+    first = nibabel.Nifti1Image(values, np.eye(4))
+    half = np.diag([2.0, 2.0, 2.0, 1.0])
+    half[:3, 3] = 0.5
+    coarse = nibabel.Nifti1Image(values[::2, ::2, ::2], half)
+    scan = nifti.read_channels([first.to_bytes(), first.to_bytes(), coarse.to_bytes()])
+    assert scan.pixels.shape == (16, 16, 16, 3)
+    assert scan.notes == ["channel 3 resampled to the grid of the first"]
+    np.testing.assert_array_equal(scan.pixels[..., 0], scan.pixels[..., 1])
+    assert scan.pixels[8, 8, 8, 2] == 100
+    assert scan.pixels[1, 1, 1, 2] == 0
+    with pytest.raises(Rejected, match="empty: channel 2 of 2: the file is empty"):
+        nifti.read_channels([first.to_bytes(), b""])
+
+
+def test_colour_and_complex_nifti():
+    colours = np.zeros((2, 3, 4), dtype=[("R", "u1"), ("G", "u1"), ("B", "u1")])
+    colours["R"], colours["B"] = 9, np.arange(24).reshape(2, 3, 4)
+    found = nifti.read(nibabel.Nifti1Image(colours, np.eye(4)).to_bytes()).pixels
+    assert found.shape == (4, 3, 2, 3)
+    np.testing.assert_array_equal(found[..., 2], np.arange(24).reshape(2, 3, 4).T)
+    with pytest.raises(Rejected, match="complex values; export the magnitude"):
+        nifti.read(nibabel.Nifti1Image(np.zeros((2, 2, 2), np.complex64), np.eye(4)).to_bytes())
+
+
+def test_big_endian_nifti():
+    image = nibabel.Nifti1Image(
+        np.arange(24, dtype=">i2").reshape(2, 3, 4), np.eye(4), nibabel.Nifti1Header(endianness=">")
+    )
+    scan = nifti.read(image.to_bytes())
+    np.testing.assert_array_equal(scan.pixels[..., 0], np.arange(24).reshape(2, 3, 4).T)
+    assert scan.pixels.dtype.isnative

@@ -17,7 +17,7 @@ NEGLIGIBLE = 1e-6  # weights of a B-spline fall by 0.27 from sample to sample; s
 class Axis:
     """Args:
     weights: CSR (new samples inside, old samples), float32, each row of sum 1; None leaves all samples as they are.
-    inside: the new samples that lie within the old ones, half a sample beyond the outermost included.
+    inside: the new samples within the old ones: from half a sample before the first to less than half after the last.
     new: number of new samples.
     """
 
@@ -40,7 +40,7 @@ def axis(old: int, new: int, start: float, step: float, method: str) -> Axis:
     positions = start + step * np.arange(new)
     if old == new and np.abs(positions - np.arange(old)).max() < EDGE:
         return Axis(None, slice(0, new), new)
-    there = np.flatnonzero((positions >= -0.5 - EDGE) & (positions <= old - 0.5 + EDGE))
+    there = np.flatnonzero((positions >= -0.5 - EDGE) & (positions < old - 0.5 - EDGE))
     inside = slice(int(there[0]), int(there[-1]) + 1) if len(there) else slice(0, 0)
     weights = _METHODS[method](np.clip(positions[inside], 0, old - 1), old)
     if method != "nearest" and abs(step) > COARSER and old > 1:

@@ -13,6 +13,10 @@ from asclepius.resample.scan import Scan
 
 TIFF = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
 ORIENTATION = 0x0112  # EXIF; from 5 on rows and columns change places
+X_RESOLUTION, Y_RESOLUTION, RESOLUTION_UNIT = 282, 283, 296  # TIFF tags; units 2 inch, 3 cm
+MEASURED = (2.5, 2.6e6)  # dots per inch: pixels of 10 mm to 10 nm
+# Dots per inch of screens, printers and film scanners' dialogues.
+HABITS = (72, 75, 90, 96, 100, 120, 144, 150, 180, 200, 220, 240, 250, 300, 350, 360, 400, 600, 720, 800, 1200, 2400)
 BITS = 258  # TIFF tag, bits per sample
 PHOTOMETRIC = 262  # TIFF tag; 0 means that the lowest value is white
 
@@ -20,14 +24,15 @@ PHOTOMETRIC = 262  # TIFF tag; 0 means that the lowest value is white
 def read(data: bytes) -> Scan:
     """A picture as it is meant to be seen: turned as EXIF says, palette resolved, transparency over black.
 
-    Grey stays one channel, in 8 or 16 bits or floats.
+    Grey stays one channel, in 8 or 16 bits or floats. The spacing is known where PNG or TIFF tell a resolution that
+    was measured: one of those that programs write by habit for screens and print says nothing.
 
     Raises:
         Rejected: "empty", "truncated", "unreadable", "undecodable" or "wrong-shape" (several pages).
     """
     notes: list[str] = []
     pixels = _open(data, notes, colours=True)
-    grid = Grid.of_pixels((1, *pixels.shape[:2]), flat=True)
+    grid = Grid.of_pixels((1, *pixels.shape[:2]), flat=True, spacing=_spacing(data))
     return Scan(pixels[None], grid, grid, notes)
 
 
@@ -48,10 +53,38 @@ def read_grid(data: bytes) -> Grid:
         with warnings.catch_warnings():
             warnings.simplefilter("ignore")
             image = Image.open(io.BytesIO(data))
-            turned = image.getexif().get(ORIENTATION, 1) >= 5
+            size = image.size if _is_turned(image) else image.size[::-1]
+            return Grid.of_pixels((1, *size), flat=True, spacing=_spacing(data))
     except Exception:  # damaged, or a kind that another library reads
         return read(data).grid
-    return Grid.of_pixels((1, *(image.size if turned else image.size[::-1])), flat=True)
+
+
+def _spacing(data: bytes) -> tuple[float, float] | None:
+    """(y, x) in mm, if the header tells a resolution that is not one of habit."""
+    try:
+        with warnings.catch_warnings():
+            warnings.simplefilter("ignore")
+            image = Image.open(io.BytesIO(data))
+            if image.format == "TIFF":
+                inch = {2: 1.0, 3: 2.54}[image.tag_v2.get(RESOLUTION_UNIT, 2)]
+                x, y = (float(image.tag_v2[tag]) * inch for tag in (X_RESOLUTION, Y_RESOLUTION))
+            elif image.format == "PNG":
+                x, y = image.info["dpi"]  # there only if the unit is the metre
+            else:  # JPEG's density is written by habit
+                return None
+            turned = _is_turned(image)
+    except (KeyError, ValueError, TypeError, ZeroDivisionError, OSError, SyntaxError, Image.DecompressionBombError):
+        return None
+    if not all(
+        MEASURED[0] < dots < MEASURED[1] and min(abs(dots - habit) for habit in HABITS) > 0.5 for dots in (x, y)
+    ):
+        return None
+    return (25.4 / x, 25.4 / y) if turned else (25.4 / y, 25.4 / x)
+
+
+def _is_turned(image: Image.Image) -> bool:
+    """Whether rows and columns change places to show the picture as it is meant."""
+    return image.getexif().get(ORIENTATION, 1) >= 5
 
 
 def _open(data: bytes, notes: list[str], colours: bool) -> np.ndarray:
