@@ -116,3 +116,45 @@ def test_msd_needs_class_labels_and_gives_masks(cohort, table, tmp_path):
     assert images["mask"].tolist() == ["labelsTr/h_1.nii.gz", "labelsTr/h_2.nii.gz"]
     assert images["label"].tolist() == ["a", "b"]
     assert (images["modality"][0], images["official"][0]) == ("MRI", "train")
+
+
+def test_sequences_of_a_visit_become_one_image(cohort, bids):
+    (bids / "sub-02/ses-b/anat/sub-02_ses-b_T2w.nii.gz").unlink()
+    volume(bids / "sub-01/ses-a/anat/sub-01_ses-a_run-2_T2w.nii.gz")
+    volume(bids / "sub-01/ses-a/anat/sub-01_ses-a_FLAIR.nii.gz")
+    found = cohort(
+        source="nifti", unit="volume", path=bids, sequences=["T2w", "T1w"], labels={"column": "group"}, max_rejected=0.5
+    )
+    assert found.images["source"].tolist() == ["sub-01/ses-a", "sub-01/ses-b", "sub-02/ses-a"]
+    assert found.images["label"].tolist() == ["a", "a", "b"]
+    for files in found.images["files"]:
+        first, second = json.loads(files)
+        assert first.endswith("T2w.nii.gz")
+        assert second.endswith("T1w.nii.gz")
+    sentences = sorted(found.rejected["sentence"])
+    assert "a visit without T2w; complete it or leave it out" in sentences
+    assert "none of cohort.sequences" in sentences
+    assert "a second T2w of one visit" in sentences
+
+
+def test_sequences_of_a_plain_folder(cohort, tmp_path, table):
+    for name in ("T1_reg", "T1POST_reg", "FLAIR_reg", "GOLD_reg"):
+        for patient in ("p7", "p8"):
+            volume(tmp_path / "scans" / patient / f"{name}.nii.gz")
+    masks = ["p7/GOLD_reg.nii.gz", "p8/GOLD_reg.nii.gz"]
+    labels = table(tmp_path / "labels.csv", id=["p7", "p8"], label=["a", "b"], mask=masks)
+    found = cohort(
+        source="nifti", unit="volume", path=tmp_path / "scans", sequences=["FLAIR", "T1", "T1POST"],
+        labels={"path": labels, "match": "id"}, mask="mask",
+    )  # fmt: skip
+    assert json.loads(found.images.loc[0, "files"]) == [f"p7/{name}_reg.nii.gz" for name in ("FLAIR", "T1", "T1POST")]
+    assert found.images.loc[0, "mask"] == "p7/GOLD_reg.nii.gz"
+    assert set(found.rejected["sentence"]) == {"none of cohort.sequences"}
+
+
+def test_sequences_are_for_nifti_and_distinct():
+    from asclepius.cohort.settings import CohortSettings
+
+    for given in ({"source": "images", "sequences": ["a", "b"]}, {"source": "nifti", "sequences": ["a", "a"]}):
+        with pytest.raises(ValueError, match="for source nifti, two or more, each once"):
+            CohortSettings(**given)

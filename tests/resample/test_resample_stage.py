@@ -13,6 +13,7 @@ from resample_cases import dicom_bytes, item, series, shared
 
 from asclepius.errors import StudyError
 from asclepius.resample.settings import ResampleSettings
+from asclepius.resample.stored import statistics
 
 GREY = np.arange(48, dtype=np.uint8).reshape(6, 8) * 5
 
@@ -188,3 +189,69 @@ def test_real_photographs_of_films(stage):
     done = stage([item(f"{i}", "picture", [p.read_bytes()]) for i, p in enumerate(paths)], size=[64, 64], dtype="uint8")
     assert len(done.index) == len(paths)
     assert (done.index["std"] > 10).all()
+
+
+def nifti_of(array: np.ndarray) -> bytes:
+    """A file of (z, y, x) with 1 mm voxels along LPS."""
+    image = nibabel.Nifti1Image(np.moveaxis(array, (0, 1, 2), (2, 1, 0)), np.diag([-1.0, -1.0, 1.0, 1.0]))
+    return image.to_bytes()
+
+
+def test_a_cropped_image_its_mask_and_its_boxes_stay_in_step(stage):
+    body = np.full((20, 60, 60), -1000, np.int16)
+    body[4:16, 30:50, 10:34] = 50
+    lesion = np.zeros_like(body, np.uint8)
+    lesion[8:12, 36:42, 20:26] = 1
+    entry = item(
+        "a", "nifti", [nifti_of(body)], modality="CT", mask_data=nifti_of(lesion), boxes="[[20, 36, 8, 26, 42, 12]]"
+    )
+    done = stage([entry], size=[16, 24, 28], spacing=[1.0, 1.0, 1.0], crop="foreground")
+    row = done.index.loc["a"]
+    x0, y0, z0, x1, y1, z1 = json.loads(row["crop"])
+    assert x0 <= 10 and y0 <= 30 and z0 <= 4 and x1 >= 34 and y1 >= 50 and z1 >= 16  # noqa: PT018
+    assert (x1 - x0, y1 - y0, z1 - z0) < (30, 26, 16)
+    assert (done.store[0] > 0).sum() == (body > 0).sum()  # nothing of the body is lost, though the grid is small
+    inside = np.argwhere(done.masks[0, ..., 0])
+    box = json.loads(row["boxes"])[0]
+    np.testing.assert_array_equal(box, [*inside.min(0)[::-1], *(inside.max(0)[::-1] + 1)])
+    assert (done.store[0][done.masks[0] > 0] == 50).all()
+
+
+def test_a_class_that_the_grid_loses_is_named(stage):
+    labels = np.zeros((12, 24, 24), np.uint8)
+    labels[2:10, 4:20, 4:20] = 1
+    labels[6, 13, 13] = 4  # between the voxels of the coarser grid
+    image = np.where(labels, 100, 0).astype(np.int16)
+    for method in ("nearest", "linear"):
+        entry = item("a", "nifti", [nifti_of(image)], mask_data=nifti_of(labels))
+        done = stage([entry], size=[4, 8, 8], spacing=[3.0, 3.0, 3.0], mask_interpolation=method)
+        lost = "mask class 4 lost on the stored grid"
+        assert (done.index.loc["a", "note"] == lost) == (4 not in done.masks)
+    assert 4 not in done.masks
+
+
+def test_boxes_off_the_stored_grid_are_counted(stage, ramp):
+    entry = item("a", "dicom", series(ramp), boxes="[[0, 0, 0, 1, 1, 1], [4, 3, 2, 7, 6, 5]]")
+    row = stage([entry], size=[2, 4, 4], spacing=[2.0, 1.0, 1.5]).index.loc["a"]
+    assert row["note"] == "1 of 2 boxes lie outside the stored grid"
+
+
+def test_channels_that_the_study_does_not_expect_are_refused(stage):
+    image = nibabel.Nifti1Image(np.zeros((4, 4, 4, 2), np.int16), np.eye(4)).to_bytes()
+    items = [item("two", "nifti", [image]), item("one", "nifti", [nifti_of(np.ones((4, 4, 4), np.int16))])]
+    done = stage(items, size=[4, 4, 4], channels=2)
+    assert done.store.shape == (1, 4, 4, 4, 2)
+    assert dict(done.quarantine["sentence"]) == {
+        "one": "1 channels where resample.channels is 2; set it to what the files hold"
+    }
+
+
+@pytest.mark.parametrize("dtype", ["int16", "uint8", "float32"])
+def test_statistics_are_numpys(dtype):
+    values = np.random.default_rng(1).gamma(2, 20, (40, 41, 1)).astype(dtype)
+    found = statistics(values)
+    assert found["p01"] == pytest.approx(np.percentile(values, 1))
+    assert found["p99"] == pytest.approx(np.percentile(values, 99))
+    assert found["mean"] == pytest.approx(values.mean(dtype=np.float64))
+    assert found["std"] == pytest.approx(values.std(dtype=np.float64))
+    assert found["at_maximum"] == pytest.approx((values == values.max()).mean())

@@ -74,18 +74,22 @@ def read(settings: SourceSettings) -> Inventory:
                 tally.skip(path)
         except Rejected as rejected:
             rejects.add(name, printable(prefix + path), rejected, match["subject"] if match else None)
-    names = [printable(path) for path, _ in rows]
-    official, classes = layout([path for path, _ in rows]) if not bids else (None, None)
-    sidecars = [_sidecar(folder / path) if match else {} for path, match in rows]
+    if settings.sequences:
+        rows = _visits(rows, settings.sequences, rejects, prefix)
+    else:
+        rows = [([path], match) for path, match in rows]
+    names = [printable(paths[0] if len(paths) == 1 else _folder(paths[0], match)) for paths, match in rows]
+    official, classes = layout([paths[0] for paths, _ in rows]) if not bids else (None, None)
+    sidecars = [_sidecar(folder / paths[0]) if match else {} for paths, match in rows]
     found = images(
         len(rows),
         source=names,
         root=str(settings.path),
-        files=[file_list([path], prefix) for path, _ in rows],
+        files=[file_list(paths, prefix) for paths, _ in rows],
         format="nifti",
         patient=[printable(match["subject"]) if match else None for _, match in rows],
         visit=[match["session"] and printable(match["session"]) if match else None for _, match in rows],
-        modality=[match["suffix"] if match else None for _, match in rows],
+        modality=[match["suffix"] if match and len(paths) == 1 else None for paths, match in rows],
         scanner=[_words(side, "Manufacturer", "ManufacturersModelName") for side in sidecars],
         site=[_words(side, "InstitutionName") for side in sidecars],
         official=official,
@@ -94,6 +98,39 @@ def read(settings: SourceSettings) -> Inventory:
     )
     odd = any(end not in SIDE_FILES for end in tally.endings)
     return Inventory(found, rejects.frame(), [f"passed over, no NIfTI: {tally}"] if odd else [])
+
+
+def _visits(
+    rows: list[tuple[str, re.Match | None]], sequences: list[str], rejects: Rejects, prefix: str
+) -> list[tuple[list[str], re.Match | None]]:
+    """Files of one visit (BIDS), or of one folder, in the order of the sequences; other files are set aside."""
+    visits: dict[str, dict[str, tuple[str, re.Match | None]]] = {}
+    for path, match in rows:
+        words = [match["suffix"]] if match else re.split(r"[^A-Za-z0-9]+", path.rsplit("/", 1)[-1])
+        found = [name for name in sequences if name in words]
+        visit = visits.setdefault(_folder(path, match), {})
+        if len(found) == 1 and found[0] not in visit:
+            visit[found[0]] = (path, match)
+            continue
+        several = f"a second {found[0]} of one visit" if found else "none of cohort.sequences"
+        reason = Rejected("wrong-modality", several)
+        rejects.add(printable(path), printable(prefix + path), reason, match["subject"] if match else None)
+    whole = []
+    for name, visit in visits.items():
+        missing = [sequence for sequence in sequences if sequence not in visit]
+        if not missing:
+            whole.append(([visit[sequence][0] for sequence in sequences], visit[sequences[0]][1]))
+        elif visit:
+            path, match = next(iter(visit.values()))
+            reason = Rejected("wrong-shape", f"a visit without {', '.join(missing)}; complete it or leave it out")
+            rejects.add(printable(name), printable(prefix + path), reason, match["subject"] if match else None)
+    return whole
+
+
+def _folder(path: str, match: re.Match | None) -> str:
+    """What names a visit: its folder, without BIDS' anat."""
+    folder = path.rpartition("/")[0] or "."
+    return folder.removesuffix("/anat") if match else folder
 
 
 def _wanted(kind: str, kept: list[str]) -> None:

@@ -56,10 +56,18 @@ class SourceSettings(Settings):
         [], description="DICOM modalities or BIDS suffixes to keep, e.g. [CT], [T1w]; others are set aside"
     )
 
+    sequences: list[str] = Field(
+        [],
+        description="nifti: the files of one visit that become the channels of one image, in this order: BIDS suffixes "
+        "(T1w, FLAIR), or words of the file names in one folder; set resample.channels to their number",
+    )
+
     @model_validator(mode="after")
     def _tells_modality(self) -> "SourceSettings":
         if self.modality and self.source in ("images", "medmnist", "msd"):
             raise ValueError(f"modality: source {self.source} does not tell it; remove modality")
+        if self.sequences and (self.source != "nifti" or len(set(self.sequences)) < 2):
+            raise ValueError("sequences: for source nifti, two or more, each once")
         return self
 
 

@@ -60,7 +60,7 @@ def with_channels(pixels: np.ndarray, channels: int) -> np.ndarray:
     if {pixels.shape[-1], channels} != {1, 3}:
         raise Rejected(
             "wrong-shape",
-            f"{pixels.shape[-1]} channels where resample.channels is {channels}; set it or split the file",
+            f"{pixels.shape[-1]} channels where resample.channels is {channels}; set it to what the files hold",
         )
     grey = (pixels.astype(np.float32) @ LUMINANCE)[..., None]
     return np.rint(grey).astype(pixels.dtype) if pixels.dtype.kind in "iu" else grey
