@@ -85,14 +85,22 @@ def test_a_part_of_an_axis_is_the_axis_where_all_else_is_zero():
     np.testing.assert_allclose(found, expected, atol=1e-7)
 
 
-def test_across_thick_slices_a_spline_is_linear():
-    """A bright slice: a cubic curve would undershoot beside it."""
+def test_thick_slices_may_be_interpolated_apart():
+    """A bright slice: a cubic curve undershoots beside it."""
     values = np.zeros((9, 12, 12, 1), np.float32)
     values[4] = 100
+    values[:, 6] += 50
     for spacing, thick in (((3.5, 1.0, 1.0), True), ((2.9, 1.0, 1.0), False)):
         source = grid((9, 12, 12), spacing)
-        found = resample(values, source, target(source, [30, 12, 12], None, "stretch"), "bspline", 0.0)
-        assert (found.min() > -1e-3) == thick
+        goal = target(source, [30, 12, 12], None, "stretch")
+        same, apart = (resample(values, source, goal, "bspline", 0.0, how) for how in ("same", "linear"))
+        assert same.min() < -5
+        assert (apart.min() > -1e-3) == thick
+    source = grid((9, 12, 12), (3.5, 1.0, 1.0))
+    goal = target(source, [9, 24, 24], None, "stretch")
+    np.testing.assert_array_equal(
+        resample(values, source, goal, "bspline", 0.0, "linear"), resample(values, source, goal, "bspline", 0.0)
+    )  # within the slices nothing changes
 
 
 def test_views_and_types_make_no_difference():

@@ -10,30 +10,30 @@ from scipy.sparse import csr_array
 from asclepius.resample.axes import EDGE, Axis, axis, part
 from asclepius.resample.geometry import Grid, between
 
-# From this ratio of spacings on, slices are too far apart for a cubic curve across them; the ratio of nnU-Net
-# (Isensee et al., Nature Methods 18, 2021). Measured in docs/resample.md.
-THICK = 3.0
+THICK = 3.0  # ratio to the finest spacing from which on slices count as thick: nnU-Net, Nature Methods 18, 203 (2021)
 PART = 1 << 20  # values worked on at a time: they stay in the cache
 PARALLEL = 1e-3  # voxels by which axes may part company along the whole of a grid and still run alike
 METHODS = {"linear": sitk.sitkLinear, "nearest": sitk.sitkNearestNeighbor}
 
 
-def resample(pixels: np.ndarray, source: Grid, destination: Grid, method: str, fill: float) -> np.ndarray:
+def resample(
+    pixels: np.ndarray, source: Grid, destination: Grid, method: str, fill: float, thick: str = "same"
+) -> np.ndarray:
     """An image on another grid.
 
     Args:
         pixels: (z, y, x, channel).
         destination: a grid along the axes of `source`; along others only "linear" and "nearest" are known.
-        method: "linear", "bspline" (cubic; linear across slices more than 3 times as thick as the finest axis)
-            or "nearest".
+        method: "linear", "bspline" (cubic) or "nearest".
         fill: value outside the image.
+        thick: method across slices more than 3 times as thick as the finest axis; "same" is `method`.
 
     Returns:
         float32 of the destination's shape; `pixels` itself, values and type untouched, if the grids are one.
     """
     if destination is source:
         return pixels
-    axes = _axes(source, destination, method)
+    axes = _axes(source, destination, method, method if thick == "same" else thick)
     out = np.full((*destination.shape, pixels.shape[-1]), fill, dtype=np.float32)
     for channel in range(pixels.shape[-1]):
         if axes is None:
@@ -54,7 +54,7 @@ def resample_mask(labels: np.ndarray, source: Grid, destination: Grid, method: s
     Returns:
         uint8 of the destination's shape; 0 outside the mask.
     """
-    axes = _axes(source, destination, method)
+    axes = _axes(source, destination, method, method)
     if method == "linear":
         return _vote(labels, source, destination, axes)
     if axes is None:
@@ -129,15 +129,15 @@ def separable(values: np.ndarray, weights: Sequence[csr_array | None], out: np.n
         out[start:stop] = block
 
 
-def _axes(source: Grid, destination: Grid, method: str) -> tuple[Axis, ...] | None:
+def _axes(source: Grid, destination: Grid, method: str, across: str) -> tuple[Axis, ...] | None:
     """Interpolation per axis (z, y, x); None if the axes of the grids do not run alike."""
     mapping = between(destination, source)
     steps = np.diag(mapping)[:3]
     turned = np.abs(mapping[:3, :3] - np.diag(steps)) * destination.shape[::-1]
     if turned.max() > PARALLEL:
         return None
-    thick = np.array(source.spacing) / min(source.spacing[source.flat :]) > THICK
-    methods = ["linear" if method == "bspline" and slices else method for slices in thick]
+    thick = np.array(source.spacing) > THICK * min(source.spacing)
+    methods = [across if slices and not source.flat else method for slices in thick]
     # Rounded, so that images of one kind share their matrices whatever the noise of the last digits.
     starts, steps = np.round(mapping[2::-1, 3], 9).tolist(), np.round(steps[::-1], 12).tolist()
     return tuple(map(axis, source.shape, destination.shape, starts, steps, methods))

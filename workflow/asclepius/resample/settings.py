@@ -31,8 +31,9 @@ class ResampleSettings(Settings):
     crop: Literal["none", "foreground"] = Field(
         "none", description="foreground keeps the box around the body or head (dark background), before resampling"
     )
-    interpolation: Literal["linear", "bspline", "nearest"] = Field(
-        "linear", description="of images; bspline is linear across slices thicker than 3 times the finest axis"
+    interpolation: Literal["linear", "bspline", "nearest"] = Field("linear", description="of images")
+    thick_slices: Literal["same", "linear", "nearest"] = Field(
+        "same", description="interpolation across slices more than 3 times as thick as the finest axis"
     )
     mask_interpolation: Literal["nearest", "linear"] = Field(
         "nearest", description="of masks; linear interpolates class by class and keeps borders smooth on finer grids"

@@ -67,7 +67,7 @@ def to_stored(
     if settings.bias_field == "n4":
         kept, note = corrected(kept, grid)
         notes += [note] if note else []
-    values = resample(kept, grid, goal, settings.interpolation, fill)
+    values = resample(kept, grid, goal, settings.interpolation, fill, settings.thick_slices)
     array, clipped = as_type(with_channels(values, settings.channels), np.dtype(settings.dtype))
     if clipped:
         notes.append(f"{clipped} values clipped to {settings.dtype}")
