@@ -1,11 +1,13 @@
 """From a row of the de-identified table to a scan, whatever the format."""
 
 import json
+import struct
 import zipfile
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 import numpy as np
+from isal import isal_zlib
 
 from asclepius.errors import Rejected, StudyError
 from asclepius.resample.geometry import Grid
@@ -135,8 +137,8 @@ class Container:
             except (FileNotFoundError, zipfile.BadZipFile):
                 raise StudyError(f"{self.release}: missing or damaged; delete it and run again") from None
         try:
-            return self._zip.read(name)
-        except (KeyError, zipfile.BadZipFile, EOFError):
+            return _member(self._zip, name)
+        except (KeyError, zipfile.BadZipFile, EOFError, struct.error):
             raise StudyError(f"{self.release}: member {name} is missing or damaged; delete it and run again") from None
 
     def _array(self, path: Path, name: str, row: int) -> np.ndarray:
@@ -150,6 +152,19 @@ class Container:
                 self._rows.close()
             self._rows = Rows(path, name)
         return self._rows
+
+
+def _member(archive: zipfile.ZipFile, name: str) -> bytes:
+    """As `archive.read`, for members that are not compressed: their check sum is the dearest part of it."""
+    info = archive.getinfo(name)
+    if info.compress_type != zipfile.ZIP_STORED:
+        return archive.read(name)
+    archive.fp.seek(info.header_offset + 26)  # lengths of name and extra field, at the end of the local header
+    archive.fp.seek(sum(struct.unpack("<HH", archive.fp.read(4))), 1)
+    data = archive.fp.read(info.file_size)
+    if isal_zlib.crc32(data) != info.CRC:
+        raise zipfile.BadZipFile(name)
+    return data
 
 
 def checked(scan: Scan, sides: int) -> Scan:
