@@ -45,9 +45,10 @@ def read(settings: SourceSettings, unit: str) -> Inventory:
     rows.sort(key=lambda row: (row.files[0].path, row.source))
     chosen = scan.masks(drawn, [row.files for row in rows], unit)
     odd = any(end not in SIDE_FILES for end in tally.endings)
-    return Inventory(
-        _table(rows, chosen, settings, prefix, unit), rejects.frame(), [f"passed over: {tally}"] if odd else []
-    )
+    notes = [f"passed over: {tally}"] if odd else []
+    if any(chosen):
+        notes.append(f"{sum(map(bool, chosen))} images have a DICOM segmentation or structure set as their mask")
+    return Inventory(_table(rows, chosen, settings, prefix, unit), rejects.frame(), notes)
 
 
 class Row(NamedTuple):
