@@ -92,7 +92,10 @@ class _Scan:
         except OSError as error:
             raise Rejected("unreadable", f"the file cannot be opened ({error.strerror})") from None
         if header.is_dicom(head):
-            return header.read(self.folder, path)
+            found = header.read(self.folder, path)
+            if isinstance(found, Mask) and printable(path) != path:
+                raise Rejected("unreadable", "the file name of a mask is not valid UTF-8; rename the file")
+            return found
         meant = end in ENDINGS or end[1:].isdigit()
         if not head and meant:
             raise Rejected("empty", "a file of 0 bytes; copy it again from its origin")

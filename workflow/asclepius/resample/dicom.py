@@ -1,9 +1,6 @@
 """DICOM objects to slices: decoding, colour, grey values in the modality's units, and where they lie."""
 
 import io
-import warnings
-from collections.abc import Iterator
-from contextlib import contextmanager
 from functools import cache, partial
 
 import numpy as np
@@ -19,6 +16,7 @@ from pydicom.uid import (
 )
 
 from asclepius.cohort.frames import parts as volumes_within
+from asclepius.deidentify.dicom.odd import quiet
 from asclepius.deidentify.pixels import jpeg
 from asclepius.errors import Rejected
 from asclepius.resample import frames
@@ -131,14 +129,6 @@ class Reader:
         ]
         self._first = self._first or (data, dataset, grey, found[0])
         return found
-
-
-@contextmanager
-def quiet() -> Iterator[None]:
-    """Without pydicom's warnings of oddities that it copes with: they quote the header."""
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        yield
 
 
 def parsed(data: bytes) -> Dataset:

@@ -89,7 +89,9 @@ def assemble(slices: list[Slice], missing_slices: int, fill: float, gantry_tilt:
         Rejected: as `arrange`.
     """
     found = arrange(slices, missing_slices, gantry_tilt)
-    pixels = found.planes.put(lambda number: found.slices[number].load(), fill)
+    waiting = dict(enumerate(found.slices))
+    found.slices.clear()  # so that each goes as it is put
+    pixels = found.planes.put(lambda number: waiting.pop(number).load(), fill)
     return Scan(pixels, found.planes.grid, found.planes.grid, found.notes, found.planes)
 
 
