@@ -1,6 +1,8 @@
 """From a folder as a hospital exports it to the store: nothing is lost without a word."""
 
 import io
+import json
+import zipfile
 
 import numpy as np
 import pydicom
@@ -217,3 +219,29 @@ def test_each_time_point_of_an_enhanced_object_is_an_image(study, ramp, tmp_path
     stored = sorted((found.store[row, ..., 0] for row in rows), key=lambda volume: volume.mean())
     np.testing.assert_array_equal(stored[0], ramp.astype(int) - 24)
     np.testing.assert_array_equal(stored[1], ramp.astype(int) + 976)
+
+
+def test_a_real_tumour_drawn_as_a_series_is_the_mask_of_its_scan(tmp_path):
+    root = shared("brain_tumor_mr_dicom") / "PGBM-001/1991-11-19"
+    table = tmp_path / "labels.csv"
+    table.write_text("file,label,mask\nFLAIRreg,ill,MaskTumor\nT1post,well,\n")
+    native = {"size": [25, 320, 260], "spacing": [6.4, 0.6875, 0.6875]}
+    found = through(root, tmp_path / "out", resample_settings=native, labels={"path": table}, mask="mask")
+    row = found.index[found.index["mask_row"] >= 0].iloc[0]
+    assert json.loads(row["original_shape"]) == native["size"]
+    headers = [pydicom.dcmread(path) for path in (root / "MaskTumor").glob("*.dcm")]
+    headers.sort(key=lambda header: float(header.ImagePositionPatient[2]))
+    drawn = [int((header.pixel_array > 0).sum()) for header in headers]
+    assert (found.masks[row["mask_row"]] > 0).sum(axis=(1, 2, 3)).tolist() == drawn
+    assert sum(drawn) == 2641
+
+
+@pytest.mark.study
+def test_a_real_head_of_a_tilted_gantry_reaches_the_store(study, tmp_path):
+    with zipfile.ZipFile(shared("head_ct_dicom") / "head_ct_gantry_tilt.zip") as archive:
+        archive.extractall(tmp_path / "set/ill")
+    found = study(size=[40, 128, 128], spacing=[3.5, 2.0, 2.0])
+    (note,) = found.index["note"].dropna()
+    assert note.startswith("gantry tilt of 18.5 degrees straightened; uneven slice spacing (1.08 to 7.00 mm)")
+    assert len(found.index) == 2
+    assert len(found.quarantine) == 0
