@@ -17,7 +17,7 @@ from threadpoolctl import threadpool_limits
 from asclepius.models.settings import ModelSettings
 from asclepius.task import Task
 from asclepius.train.archive import settle
-from asclepius.train.examples import CHUNK, Examples, Fold
+from asclepius.train.examples import Examples, Fold
 from asclepius.train.outcome import Outcome, Run
 from asclepius.train.preprocess import Preprocess
 from asclepius.train.resume import RunState
@@ -66,7 +66,7 @@ def features(examples: Examples, preprocess: Preprocess) -> np.ndarray:
     """`inputs` of all examples."""
     parts = []
     for number, chunk in enumerate(examples.chunks()):
-        table = examples.table.iloc[number * CHUNK : (number + 1) * CHUNK]
+        table = examples.table.iloc[number * examples.chunk : (number + 1) * examples.chunk]
         parts.append(inputs(chunk, table, preprocess))
     return np.concatenate(parts)
 

@@ -16,7 +16,8 @@ from asclepius.store import Store
 from asclepius.task import Task
 
 CACHE_BYTES = 1 << 30
-CHUNK = 256
+CHUNK = 256  # images read at a time, at most
+CHUNK_BYTES = 1 << 26  # of them as float32: measuring volumes makes several copies
 EVALUATED = ("validation", "test", "external")
 
 
@@ -82,10 +83,15 @@ class Examples:
         positions, rows, targets, weights = (part[indices] for part in parts)
         return Examples(self.pixels, positions, rows, self.synthetic, targets, weights, self.table.iloc[indices])
 
+    @property
+    def chunk(self) -> int:
+        """How many `chunks` yields at a time."""
+        return int(np.clip(CHUNK_BYTES // (4 * np.prod(self.pixels.shape)), 1, CHUNK))
+
     def chunks(self) -> Iterator[np.ndarray]:
         """All of them in order, some at a time."""
-        for start in range(0, len(self), CHUNK):
-            yield self.read(np.arange(start, min(start + CHUNK, len(self))))
+        for start in range(0, len(self), self.chunk):
+            yield self.read(np.arange(start, min(start + self.chunk, len(self))))
 
 
 @dataclass(frozen=True)

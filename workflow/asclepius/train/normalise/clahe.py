@@ -33,17 +33,21 @@ class Clahe:
         """(n, 2 + tiles x 256, channel): offset and factor of the image, then the equalising curve of each tile."""
         low, high = np.moveaxis(landmarks(images, (self.ends[0] / 100, self.ends[1] / 100), "all"), 1, 0)
         pair = np.stack([low, 1 / np.where(high > low, high - low, 1)], axis=1).astype(np.float32)
-        grey = (affine(images.astype(np.float32), pair, True) * (BINS - 1) + 0.5).astype(np.int64)
-        n, *sides, channels = images.shape
+        curves = [self._equalising(*each) for each in zip(images, pair, strict=True)]
+        return np.concatenate([pair, np.stack(curves)], axis=1)
+
+    def _equalising(self, image: np.ndarray, pair: np.ndarray) -> np.ndarray:
+        """(tiles x 256, channel) of one image; more at a time would take many times the memory of the images."""
+        grey = (affine(image[None].astype(np.float32), pair[None], True)[0] * (BINS - 1) + 0.5).astype(np.int64)
+        *sides, channels = image.shape
         shape, counts = self._tile(sides), self._counts(sides)
         fill = [(0, count * side - length) for count, side, length in zip(counts, shape, sides, strict=True)]
-        grey = np.pad(grey, [(0, 0), *fill, (0, 0)], mode="symmetric")
+        grey = np.pad(grey, [*fill, (0, 0)], mode="symmetric")
         split = [part for both in zip(counts, shape, strict=True) for part in both]
         axes = len(sides)
-        order = [0, 1 + 2 * axes, *range(1, 2 * axes, 2), *range(2, 2 * axes + 1, 2)]
-        tiles = grey.reshape(n, *split, channels).transpose(order).reshape(n * channels * int(np.prod(counts)), -1)
-        curves = _curves(_histograms(tiles), self.limit).reshape(n, channels, -1)
-        return np.concatenate([pair, np.moveaxis(curves, 1, 2)], axis=1)
+        order = [2 * axes, *range(0, 2 * axes, 2), *range(1, 2 * axes, 2)]  # channel, tiles, pixels of a tile
+        tiles = grey.reshape(*split, channels).transpose(order).reshape(channels * int(np.prod(counts)), -1)
+        return _curves(_histograms(tiles), self.limit).reshape(channels, -1).T
 
     def transform(self, images: Any, measured: Any, xp: Any = np) -> Any:
         """Each pixel by the curves of the tiles around it, interpolated linearly along each axis."""
