@@ -221,6 +221,15 @@ def test_each_time_point_of_an_enhanced_object_is_an_image(study, ramp, tmp_path
     np.testing.assert_array_equal(stored[1], ramp.astype(int) + 976)
 
 
+def test_real_radiographs_are_flat_images(study, tmp_path):
+    (tmp_path / "set").mkdir()
+    (tmp_path / "set/ill").symlink_to(shared("cxr_dicom"))
+    found = study(unit="image", size=[64, 64], spacing=None)
+    assert found.index.index.str.contains("test").sum() == 3
+    assert len(found.quarantine) == 0
+    assert set(found.index["original_shape"]) == {"[1024, 1024]", "[8, 10]"}
+
+
 def test_a_real_tumour_drawn_as_a_series_is_the_mask_of_its_scan(tmp_path):
     root = shared("brain_tumor_mr_dicom") / "PGBM-001/1991-11-19"
     table = tmp_path / "labels.csv"

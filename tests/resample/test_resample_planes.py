@@ -123,6 +123,15 @@ def test_a_gap_of_more_than_twice_the_usual_is_refused_in_an_uneven_series():
         dicom.read(files, 0.0, 0)
 
 
+def test_as_many_planes_as_slices_do_not_make_a_series_even():
+    places = np.cumsum([0, 0.4, 0.4, 0.4, 2.0, 2.0, 2.0, 3.0, 3.8])
+    files, _ = scan_of_field(places)
+    scan = dicom.read(files, 0.0, 2)
+    assert scan.grid.shape[0] == len(places)
+    np.testing.assert_allclose(scan.pixels[..., 0], field(voxels(scan)), atol=0.02)
+    assert scan.planes.boxes([[0, 0, 3, 1, 1, 4]])[0][2] < 2
+
+
 def test_an_even_grid_is_as_fine_as_the_narrowest_gap_but_not_below_half_the_widest():
     for gaps, step in (([4, 4, 4, 6, 6], 4.0), ([4, 4, 1, 6, 6], 3.0)):
         files, _ = scan_of_field(np.concatenate([[0.0], np.cumsum(gaps)]))

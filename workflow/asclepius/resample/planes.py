@@ -39,7 +39,7 @@ class Planes:
     @property
     def regular(self) -> bool:
         """Whether slices are the grid's own."""
-        return len(self.places) == self.grid.shape[0] and not self.shifts.any()
+        return np.array_equal(self.places, np.arange(self.grid.shape[0])) and not self.shifts.any()
 
     @property
     def origins(self) -> np.ndarray:
@@ -75,7 +75,7 @@ class Planes:
             return near[number]
 
         for z in range(self.grid.shape[0]):
-            above = z if self.regular else min(int(np.searchsorted(self.places, z)), len(self.places) - 1)
+            above = min(int(np.searchsorted(self.places, z)), len(self.places) - 1)
             below = max(above - 1, 0)
             gap = self.places[above] - self.places[below]
             weight = float(np.clip((z - self.places[below]) / gap, 0, 1)) if gap else 0.0
