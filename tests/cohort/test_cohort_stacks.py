@@ -159,3 +159,20 @@ def test_a_film_is_one_part():
     film = Dataset()
     film.NumberOfFrames = 5
     assert frames.parts(film) == [[0, 1, 2, 3, 4]]
+
+
+def test_a_slice_of_a_mask_drawn_as_a_series_that_changes_changes_the_stamp(cohort, series_folder, table, tmp_path):
+    root = tmp_path / "set"
+    for number, name in enumerate(("a", "b", "drawn"), start=1):
+        series_folder(root / name, f"1.2.3.{number}", PatientID=f"MRN-{number}")
+    labels = table(tmp_path / "t.csv", file=["a", "b"], label=["ill", "well"], mask=["drawn", ""])
+
+    def stamps(name: str) -> list[str]:
+        found = cohort(name, source="dicom", unit="volume", path=root, mask="mask", labels={"path": labels})
+        assert found.rejected["sentence"].tolist() == ["the mask of another image"]
+        return found.images["stamp"].tolist()
+
+    before = stamps("first")
+    (root / "drawn/IM0002").write_bytes((root / "drawn/IM0002").read_bytes() + b"\0\0")
+    after = stamps("second")
+    assert [one == other for one, other in zip(before, after, strict=True)] == [False, True]

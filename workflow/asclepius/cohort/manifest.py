@@ -39,6 +39,7 @@ def of_source(settings: SourceSettings, unit: str, limit: float, key: str) -> Pa
     """
     found, settings = sources.read(settings, unit, key)
     labelled = labels.assign(found, settings, key)
+    _excuse_masks(labelled.rejected, labelled.images["mask"])
     rejected = pd.concat([found.rejected, labelled.rejected], ignore_index=True)
     notes = [*found.notes]
     if labelled.unused:
@@ -56,6 +57,16 @@ def of_source(settings: SourceSettings, unit: str, limit: float, key: str) -> Pa
         images["mask"] = images["mask"].where(~images["mask"].isin(missing))
     images["stamp"] = stamps(images, settings.path)
     return Part(images.drop(columns=list(KEYS)), rejected, notes)
+
+
+def _excuse_masks(rejected: pd.DataFrame, masks: pd.Series) -> None:
+    """An image without a label that is the mask of another one, drawn as a DICOM series, is no failure."""
+    folders = {mask.rstrip("/") for mask in masks.dropna().unique()}
+    drawn = [
+        reason == "unlabelled" and path.rpartition("/")[0] in folders
+        for reason, path in zip(rejected["reason"], rejected["path"], strict=True)
+    ]
+    rejected.loc[drawn, ["reason", "sentence"]] = ["excluded", "the mask of another image"]
 
 
 def check_agreement(images: pd.DataFrame, settings: SourceSettings, key: str) -> None:

@@ -19,9 +19,16 @@ def stamps(images: pd.DataFrame, root: Path) -> list[str]:
     for pair in zip(images["files"], images["mask"].fillna(""), strict=True):
         if pair not in known:
             files, mask = pair
-            known[pair] = _stamp([root / name for name in json.loads(files) + ([mask] if mask else [])])
+            known[pair] = _stamp([*(root / name for name in json.loads(files)), *_of_mask(root, mask)])
         found.append(known[pair])
     return found
+
+
+def _of_mask(root: Path, mask: str) -> list[Path]:
+    """The files of a mask, which may be a folder."""
+    if not mask:
+        return []
+    return sorted((root / mask).iterdir()) if (root / mask).is_dir() else [root / mask]
 
 
 def _stamp(paths: list[Path]) -> str:
