@@ -86,3 +86,13 @@ def rescaled(image, factor: float):
     size = (round(image.shape[1] * factor), round(image.shape[0] * factor))
     small = Image.fromarray(image).resize(size, Image.Resampling.BILINEAR)
     return np.asarray(small.resize(image.shape[::-1], Image.Resampling.BICUBIC))
+
+
+COPIES = {
+    "JPEG 75": lambda image, random: compressed(image, 75),
+    "JPEG 50": lambda image, random: compressed(image, 50),
+    "0.6 of the size": lambda image, random: rescaled(image, 0.6),
+    "less contrast": lambda image, random: np.clip(image * 0.8 + 30.0, 0, 255).astype(np.uint8),
+    "gamma 0.7": lambda image, random: (255 * (image / 255) ** 0.7).astype(np.uint8),
+    "noise of 2 %": lambda image, random: np.clip(image + random.normal(size=image.shape) * 5, 0, 255).astype(np.uint8),
+}

@@ -4,7 +4,7 @@ import numpy as np
 import pandas as pd
 import pytest
 from PIL import Image
-from quality_planted import FAULTS, described
+from quality_planted import COPIES, FAULTS, described
 
 from asclepius.quality.duplicates import grouped, near_duplicates
 from asclepius.quality.flags import flags
@@ -71,6 +71,26 @@ def test_pneumonia_x_rays_of_one_layout_are_not_merged(real_data):
     found = pairs_of(images)
     print(f"\n{len(images)} X-rays of 28 x 28: {len(found)} pairs, of equal pixels {len(equal_pairs(images))}")
     assert sorted(found) == sorted(equal_pairs(images))
+
+
+@pytest.mark.study
+def test_changed_copies_are_found(real_data):
+    folders = {name: pictures(real_data / name) for name in ("covid_chest_xray/images", "brain_tumor_mri_2d")}
+    sets = {name: np.stack([padded(path) for path in paths]) for name, paths in folders.items()}
+    sets["pneumoniamnist"] = np.load(real_data / "pneumoniamnist" / "pneumoniamnist.npz")["test_images"]
+    random = np.random.default_rng(0)
+    found = {}
+    for name, images in sets.items():
+        images = images[:: max(1, len(images) // 150)]
+        found[name] = {}
+        for change, spoil in COPIES.items():
+            copies = np.stack([spoil(image, random) for image in images])
+            pairs = pairs_of(np.concatenate([images, copies]))
+            found[name][change] = sum(b - a == len(images) for a, b in pairs) / len(images)
+    table = pd.DataFrame(found)
+    print(f"\nfound, share of copies\n{table.round(3).to_string()}")
+    assert table.min().min() >= 0.8
+    assert table.drop(columns="pneumoniamnist").min().min() >= 0.98
 
 
 def swapped(table, small, rows, others, other_small):

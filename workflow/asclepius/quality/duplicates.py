@@ -15,10 +15,10 @@ from asclepius.quality.schema import DUPLICATES
 
 BAND = 16  # bits of a hash that candidates have in common
 NEAREST = 48  # candidates per image and band: of many images with one band those with the most similar hashes
-RADIUS = 10  # differing bits of the DCT hash per plane; JPEG of quality 50, or 0.6 of the size, changes up to 8
+RADIUS = 8  # differing bits of the DCT hash per plane: what JPEG of quality 50, or 0.6 of the size, changes at most
 # Pixels of a miniature: what is broader is the layout that all images of one kind share; volumes share more.
 COARSE, COARSE_OF_VOLUMES = 4.0, 2.0
-_CHUNK = 4096  # pairs compared at once
+_CHUNK = 4096  # images or pairs in hand at once
 
 
 def near_duplicates(miniatures: np.ndarray, phash: np.ndarray, dhash: np.ndarray, least: float) -> pd.DataFrame:
@@ -35,8 +35,16 @@ def near_duplicates(miniatures: np.ndarray, phash: np.ndarray, dhash: np.ndarray
     """
     a, b = candidates(phash, dhash)
     hamming = _distance(phash[a], phash[b])
-    chunks = [slice(start, start + _CHUNK) for start in range(0, len(a), _CHUNK)]
-    correlation = np.concatenate([np.zeros(0), *(_correlation(miniatures, a[part], b[part]) for part in chunks)])
+    rows, place = np.unique(np.concatenate([a, b]), return_inverse=True)
+    # Half precision: two kilobytes per image and plane, for those that may have a duplicate.
+    fine = np.zeros((len(rows), miniatures[0].size if len(miniatures) else 0), dtype=np.float16)
+    for start in range(0, len(rows), _CHUNK):
+        fine[start : start + _CHUNK] = _fine(miniatures[rows[start : start + _CHUNK]])
+    correlation = np.empty(len(a))
+    for start in range(0, len(a), _CHUNK):
+        part = slice(start, start + _CHUNK)
+        one, other = fine[place[: len(a)][part]], fine[place[len(a) :][part]]
+        correlation[part] = np.einsum("ij,ij->i", one.astype(np.float32), other.astype(np.float32))
     same = correlation >= least
     return pd.DataFrame({"a": a[same], "b": b[same], "hamming": hamming[same], "correlation": correlation[same]})
 
@@ -80,12 +88,6 @@ def _neighbours(band: np.ndarray, key: np.ndarray, other: np.ndarray, phash: np.
 def _distance(one: np.ndarray, other: np.ndarray) -> np.ndarray:
     """Differing bits of hashes, all planes together: (pair,)."""
     return sum(np.bitwise_count(one[:, plane] ^ other[:, plane]).astype(np.int64) for plane in range(one.shape[1]))
-
-
-def _correlation(miniatures: np.ndarray, a: np.ndarray, b: np.ndarray) -> np.ndarray:
-    rows, place = np.unique(np.concatenate([a, b]), return_inverse=True)
-    fine = _fine(miniatures[rows])
-    return np.einsum("ij,ij->i", fine[place[: len(a)]], fine[place[len(a) :]])
 
 
 def _fine(miniatures: np.ndarray) -> np.ndarray:
