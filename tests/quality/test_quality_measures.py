@@ -5,6 +5,7 @@ import pandas as pd
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from quality_planted import lettered
 from scipy.ndimage import gaussian_filter
 
 from asclepius.quality.measures import NOT_SOUGHT, measure, noise, sharpness, without_padding
@@ -62,9 +63,7 @@ def test_a_volume_is_judged_by_its_inner_slices():
     assert found.text == NOT_SOUGHT
 
 
-def test_text_is_sought_where_letters_can_be_drawn(real_data):
-    from quality_planted import lettered
-
+def test_text_is_sought_where_letters_can_be_drawn():
     image = gaussian_filter(np.random.default_rng(0).normal(size=(256, 256)), 9) * 900 + 90
     image = image.clip(0, 200).astype(np.uint8)
     written = lettered(image, np.random.default_rng(0)).astype(np.float32)

@@ -51,7 +51,10 @@ def strips(
         if len(sizes) < 2:
             continue
         shown = sorted(sizes.index[:GROUPS])
-        rows += [(f"{column} {name}", of.index[of == name].intersection(values.index)) for name in shown]
+        rows += [
+            (name if column == "scanner" else f"{column} {name}", of.index[of == name].intersection(values.index))
+            for name in shown
+        ]
         if len(sizes) > GROUPS:
             notes.append(f"the {GROUPS} largest of {len(sizes)} values of {column}")
     scale = _Scale(values, log)
@@ -124,4 +127,5 @@ def _axis(scale: _Scale, y: float) -> str:
 
 
 def _short(value: float) -> str:
-    return f"{value:.3g}".replace("-", "−").replace("e−0", "e−").replace("e+0", "e")
+    text = f"{value:.0f}" if abs(value) >= 1000 else f"{value:.3g}"
+    return text.replace("-", "−").replace("e−0", "e−").replace("e+0", "e")
