@@ -28,6 +28,16 @@ def peer(values, source, goal, method, fill):
     return sitk.GetArrayFromImage(sitk.Resample(image, reference, sitk.Transform(), method, fill))
 
 
+def off_the_border(source, goal):
+    """Voxels of the goal that are not exactly on the outer face of the source: rounding decides about those."""
+    mapping = between(goal, source)
+    sure = []
+    for axis_number, (old, new) in enumerate(zip(source.shape[::-1], goal.shape[::-1], strict=True)):
+        places = mapping[axis_number, 3] + mapping[axis_number, axis_number] * np.arange(new)
+        sure.append(np.abs(np.abs(places - (old - 1) / 2) - old / 2) > 1e-5)
+    return np.ix_(*sure[::-1])
+
+
 @settings(max_examples=25, deadline=None)
 @given(
     shape=st.tuples(*[st.integers(2, 12)] * 3),
@@ -40,9 +50,10 @@ def test_linear_is_simpleitks_whatever_the_grid(shape, size, spacing, channels):
     source = grid(shape)
     goal = target(source, list(size), list(spacing), "stretch")
     found = resample(values, source, goal, "linear", -5.0)
+    sure = off_the_border(source, goal)
     for channel in range(channels):
         expected = peer(values[..., channel].astype(np.float32), source, goal, sitk.sitkLinear, -5.0)
-        np.testing.assert_allclose(found[..., channel], expected, atol=0.01)
+        np.testing.assert_allclose(found[..., channel][sure], expected[sure], atol=0.01)
 
 
 def test_bspline_is_simpleitks():
