@@ -109,7 +109,7 @@ def release_output():
 
 PLANNED = STUDY.resample.target == "auto" and STUDY.resample.plan is None
 PLAN = f"{R}/resample/plan.yaml"
-PLAN_FITS = [f"{R}/resample/fits.json"] if PLANNED else []
+PLAN_FITS = f"{R}/resample/fits.json" if PLANNED else []
 
 
 def after_plan(wildcards):

@@ -91,8 +91,10 @@ def planned(geometry: pd.DataFrame, settings: ResampleSettings) -> Plan:
 
 def _stretched(shapes: np.ndarray, budget: int, flat: bool, reasons: dict[str, str]) -> Plan:
     median = np.median(shapes, axis=0)
-    shrink = min(1.0, (budget / median.prod()) ** (1 / len(median)))
-    size = _rounded(median * shrink, budget)
+    shrink = 1.0
+    while math.prod(_rounded(median * shrink)) > budget:
+        shrink *= 0.99
+    size = _rounded(median * shrink)
     reasons["size"] = f"median size {_words(median)}" + (
         f", made smaller to hold at most {budget} voxels" if shrink < 1 else ""
     )
@@ -119,11 +121,11 @@ def _spaced(shapes: np.ndarray, spacings: np.ndarray, budget: int, reasons: dict
         )
         spacing[thick] = finer
     extents = np.quantile(shapes * spacings, WHOLE, axis=0)
-    coarse = _within(spacing, extents, budget)
+    coarse = _coarsened(spacing, extents, budget)
     if not np.allclose(coarse, spacing):
         why += f"; made coarser to {_words(coarse)} mm, finest axes first, to hold at most {budget} voxels"
+    size = _rounded(extents / coarse)
     spacing = np.array([float(f"{step:.4g}") for step in coarse])
-    size = _rounded(extents / spacing, budget)
     covered = np.array(size) * spacing
     cut = int((shapes * spacings > covered * 1.001).any(axis=1).sum())
     reasons["spacing"] = why
@@ -135,24 +137,18 @@ def _spaced(shapes: np.ndarray, spacings: np.ndarray, budget: int, reasons: dict
     return Plan(size, spacing.tolist(), reasons)
 
 
-def _within(spacing: np.ndarray, extents: np.ndarray, budget: int) -> np.ndarray:
-    """Spacing coarsened, finest axes first, until the extents hold no more than `budget` voxels."""
+def _coarsened(spacing: np.ndarray, extents: np.ndarray, budget: int) -> np.ndarray:
+    """Spacing made coarser, finest axes first, until the extents lie whole in no more than `budget` voxels."""
     level, found = spacing.min(), spacing
-    while math.prod(np.maximum(extents / found, 1)) > budget:
+    while math.prod(_rounded(extents / found)) > budget:
         level *= 1.01
         found = np.maximum(spacing, level)
     return found
 
 
-def _rounded(size: np.ndarray, budget: int) -> list[int]:
-    """To the next multiple that lets networks halve the image; downward where the budget is passed."""
-    up = [max(1, math.ceil(n / _multiple(n) - 1e-6) * _multiple(n)) for n in size]
-    while math.prod(up) > budget:
-        longest = max(range(len(up)), key=lambda axis: up[axis] - size[axis])
-        if up[longest] - _multiple(up[longest]) < 1:
-            break
-        up[longest] -= _multiple(up[longest])
-    return [int(n) for n in up]
+def _rounded(size: np.ndarray) -> list[int]:
+    """Up to the next multiple, so that networks can halve the image."""
+    return [max(1, math.ceil(n / _multiple(n) - 0.01) * _multiple(n)) for n in size]
 
 
 def _multiple(side: float) -> int:
