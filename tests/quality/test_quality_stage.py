@@ -247,7 +247,7 @@ def test_the_page_shows_what_is_odd_and_needs_nothing_from_outside(stage):
     html = stage(rows).page
     assert "Noisy (1)" in html
     assert "noisy: 0.3, usual 0.0" in html
-    assert "2 images in 1 group look the same; 1 of these groups is of several patients." in html
+    assert "2 images in 1 group look the same; 1 group of several patients." in html
     assert "1 group of near-duplicates with different labels: look at these first." in html
     assert "labels differ" in html
     assert "site S-9" in html

@@ -140,12 +140,12 @@ def _sentences(table: pd.DataFrame, flags: pd.DataFrame, group: pd.Series, setti
         across = int((by["patient"].nunique() > 1).sum())
         torn = int((by["label"].nunique() > 1).sum())
         kept = {
-            "group": "Their patients are kept in one fold",
+            "group": "Images of a group are kept in one fold",
             "flag": "The split does not heed them (quality.near_duplicates: flag)",
         }[settings.near_duplicates]
         found.append(
             f"{some(int(group.notna().sum()), 'image')} in {some(group.nunique(), 'group')} look the same; "
-            f"{across or 'none'} of these groups {'is' if across == 1 else 'are'} of several patients. {kept}."
+            f"{across or 'no'} group{'' if across == 1 else 's'} of several patients. {kept}."
         )
         if torn:
             found.append(f"{some(torn, 'group')} of near-duplicates with different labels: look at these first.")

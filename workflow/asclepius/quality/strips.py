@@ -127,5 +127,7 @@ def _axis(scale: _Scale, y: float) -> str:
 
 
 def _short(value: float) -> str:
-    text = f"{value:.0f}" if abs(value) >= 1000 else f"{value:.3g}"
-    return text.replace("-", "−").replace("e−0", "e−").replace("e+0", "e")
+    """Three figures at least, without powers of ten."""
+    digits = max(2 - int(np.floor(np.log10(abs(value)))), 0) if value else 0
+    text = f"{value:,.{digits}f}"
+    return (text.rstrip("0").rstrip(".") if "." in text else text).replace("-", "−")
