@@ -1,4 +1,4 @@
-# Which images, patients and labels there are: the one checkpoint.
+# Which images, patients and labels there are. A checkpoint: only then is it known which shards changed.
 checkpoint cohort:
     input:
         phantom=rules.phantom.output.out if PHANTOM else [],

@@ -94,7 +94,6 @@ class Shard:
             mask = None
             try:
                 mask = container.mask(row, scan)
-                scan.notes += mask.notes if mask else []
             except Rejected as rejected:  # the image itself is sound
                 scan.notes.append(f"mask left out: {rejected.sentence}")
             return to_stored(scan, mask, boxes, self.settings, row.modality)
