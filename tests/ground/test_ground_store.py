@@ -31,3 +31,18 @@ def test_an_image_of_another_shape_is_refused(tmp_path):
     with pytest.raises(StudyError, match="image 1 has shape"):
         store.write(tmp_path / "a.npy", iter([np.zeros((2, 2, 1)), np.zeros((2, 3, 1))]), (2, 2, 1), np.uint8)
     assert list(tmp_path.iterdir()) == []
+
+
+def test_images_of_several_shards_come_in_the_order_asked_for(tmp_path):
+    """Small images and large ones take different ways."""
+    for side in (2, 200):
+        arrays = [
+            np.full((3, side, side, 1), shard, np.int16) + np.arange(3)[:, None, None, None] * 10 for shard in (0, 1)
+        ]
+        for shard, array in enumerate(arrays):
+            store.write(store.shard_path(tmp_path / str(side), shard), array, (side, side, 1), np.int16)
+        found = store.Store(tmp_path / str(side)).read([1, 0, 1, 0], [2, 0, 0, 1])
+        assert found[:, 0, 0, 0].tolist() == [21, 0, 1, 10]
+        for wrong in (3, -1):
+            with pytest.raises(IndexError, match="holds 3 images"):
+                store.Store(tmp_path / str(side)).read([0, 0], [0, wrong])

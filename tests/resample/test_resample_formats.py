@@ -11,6 +11,7 @@ from PIL import Image
 
 from asclepius.errors import Rejected, StudyError
 from asclepius.resample import arrays, nifti, pictures
+from asclepius.resample.scan import Scan, class_numbers
 
 GREY = np.arange(48, dtype=np.uint8).reshape(6, 8) * 5
 
@@ -316,3 +317,18 @@ def test_big_endian_nifti():
     scan = nifti.read(image.to_bytes())
     np.testing.assert_array_equal(scan.pixels[..., 0], np.arange(24).reshape(2, 3, 4).T)
     assert scan.pixels.dtype.isnative
+
+
+@pytest.mark.parametrize("kind", [np.float32, np.int32, np.uint8])
+def test_class_numbers_of_any_type(kind):
+    values = np.array([0, 1, 2, 254], dtype=np.float64).reshape(1, 1, 4, 1)
+    values = (values - 1e-4 * (kind is np.float32) * (values > 0)).astype(kind)
+    found = class_numbers(Scan(values, None, None))
+    assert found.pixels.ravel().tolist() == [0, 1, 2, 254]
+    assert found.notes == []
+
+
+def test_class_numbers_beyond_a_byte_are_said_to_be_lost():
+    found = class_numbers(Scan(np.array([0, -3, 7, 900]).reshape(1, 1, 4, 1), None, None))
+    assert found.pixels.ravel().tolist() == [0, 0, 7, 255]
+    assert found.notes == ["mask classes above 255 (up to 900) counted as 255"]

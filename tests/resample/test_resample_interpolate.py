@@ -209,3 +209,11 @@ def test_a_cropped_image_keeps_its_place():
     assert pixels.shape[:3] == kept.shape == (4, 4, 10)
     np.testing.assert_allclose(kept.affine[:3, 3], [20, 5, 6])
     assert kept.spacing == whole.spacing
+
+
+def test_tissue_counts_as_foreground_in_ct_beside_denser_bone():
+    volume = np.full((20, 60, 60, 1), -1000, np.float32)
+    volume[4:16, 10:50, 10:50] = 30
+    volume[4:16, 25:35, 25:35] = 3000
+    _, rows, columns = foreground(volume, "CT")
+    assert (rows.start, rows.stop, columns.start, columns.stop) == (9, 51, 9, 51)
