@@ -17,9 +17,9 @@ from asclepius.quality.exclusions import excluded
 from asclepius.quality.flags import flags as flags_of
 from asclepius.quality.flow import STAGES, diagram
 from asclepius.quality.hashes import parsed
-from asclepius.quality.page import page as page_of
 from asclepius.quality.schema import DUPLICATES, FLAGS, IMAGES, MEASURES
 from asclepius.quality.settings import FLAG_NAMES, QualitySettings
+from asclepius.quality.sheet.page import page as page_of
 from asclepius.quality.views import SIDE
 from asclepius.rejects import QUARANTINE, Quarantine
 from asclepius.resample.schema import INDEX

@@ -15,7 +15,7 @@ from PIL import Image
 
 import asclepius
 from asclepius.quality.settings import FLAG_NAMES, QualitySettings
-from asclepius.quality.strips import strips
+from asclepius.quality.sheet.strips import strips
 from asclepius.store import Store
 
 TEMPLATE = Path(__file__).with_name("page.html.j2")
