@@ -1,7 +1,8 @@
 """One contender of the resampling benchmark, in a process of its own: `python resample_contenders.py NAME FOLDER OUT`.
 
-Every one resamples images (iNN.nii.gz, linear) and their masks (mNN.nii.gz, nearest) to 1.5 mm, as a script of few
-lines would. Prints what it took as JSON, without the start of Python and the imports.
+Every one resamples images (iNN.nii.gz, linear) and their masks (mNN.nii.gz, nearest) to 1.5 mm, or DICOM series
+(folders iNN) to 2 mm, as a script of few lines would. Prints what it took as JSON, without the start of Python and the
+imports.
 """
 
 import json
@@ -16,6 +17,7 @@ import nibabel
 import numpy as np
 
 MM = 1.5
+SERIES_MM = 2.0
 
 
 def simpleitk(source: Path, out: Path, order: int) -> None:
@@ -28,6 +30,20 @@ def simpleitk(source: Path, out: Path, order: int) -> None:
         image, size, sitk.Transform(), method, image.GetOrigin(), [MM] * 3, image.GetDirection(), 0, image.GetPixelID()
     )
     sitk.WriteImage(moved, str(out) + ".nii.gz")
+
+
+def simpleitk_series(source: Path) -> None:
+    """The series reader and a resample; nothing is written."""
+    import SimpleITK as sitk
+
+    reader = sitk.ImageSeriesReader()
+    reader.SetFileNames(reader.GetGDCMSeriesFileNames(str(source)))
+    image = reader.Execute()
+    size = [round(n * step / SERIES_MM) for n, step in zip(image.GetSize(), image.GetSpacing(), strict=True)]
+    sitk.Resample(
+        image, size, sitk.Transform(), sitk.sitkLinear, image.GetOrigin(), [SERIES_MM] * 3, image.GetDirection(), -1000,
+        image.GetPixelID(),
+    )  # fmt: skip
 
 
 def nibabel_processing(source: Path, out: Path, order: int) -> None:
@@ -62,7 +78,11 @@ SCRIPTS: dict[str, Callable[[Path, Path, int], None]] = {
 
 
 def container(images: list[Path], folder: Path) -> None:
-    """What the de-identification stage would hand over: a shard's table and release."""
+    """What the de-identification stage would hand over: a shard's table and release.
+
+    Args:
+        images: files iNN.nii.gz, or folders iNN of a DICOM series.
+    """
     import pandas as pd
 
     from asclepius import tables
@@ -72,15 +92,19 @@ def container(images: list[Path], folder: Path) -> None:
     with zipfile.ZipFile(release, "w") as archive:
         for path in images:
             name = path.name.split(".")[0]
-            archive.write(path, f"{name}/0.nii.gz")
+            files = sorted(path.iterdir()) if path.is_dir() else [path]
+            members = [f"{name}/{number:05d}" for number in range(len(files))]
+            for file, member in zip(files, members, strict=True):
+                archive.write(file, member)
             mask = path.with_name("m" + path.name[1:])
             if mask.exists():
                 archive.write(mask, f"{name}/mask.nii.gz")
             rows.append(
                 {
-                    "image": name, "patient": name, "visit": 1, "site": None, "scanner": None, "modality": "MR",
-                    "label": "a", "official": None, "age": 50.0, "sex": "F", "format": "nifti", "path": str(release),
-                    "member": json.dumps([f"{name}/0.nii.gz"]), "row": -1,
+                    "image": name, "patient": name, "visit": 1, "site": None, "scanner": None,
+                    "modality": "CT" if path.is_dir() else "MR", "label": "a", "official": None, "age": 50.0,
+                    "sex": "F", "format": "dicom" if path.is_dir() else "nifti", "path": str(release),
+                    "member": json.dumps(members), "row": -1,
                     "mask": f"{name}/mask.nii.gz" if mask.exists() else None, "boxes": None, "shard": 0, "position": -1,
                 }
             )  # fmt: skip
@@ -111,10 +135,24 @@ def main(name: str, folder: Path, out: Path, go: Path) -> None:
     """Import and warm up, wait for `go`, work, tell."""
     if name == "asclepius":
         import asclepius.resample.command
-        import asclepius.resample.nifti  # noqa: F401
+        import asclepius.resample.nifti
 
         def work() -> None:
             stage(folder, size=[121, 145, 121], spacing=[MM] * 3)
+    elif name == "asclepius series":
+        import asclepius.resample.command
+        import asclepius.resample.dicom  # noqa: F401
+
+        size = json.loads((folder / "size.json").read_text(encoding="utf-8"))
+
+        def work() -> None:
+            stage(folder, size=size, spacing=[SERIES_MM] * 3)
+    elif name == "SimpleITK series":
+        import SimpleITK  # noqa: F401
+
+        def work() -> None:
+            for source in sorted(folder.glob("i*")):
+                simpleitk_series(source)
     else:
 
         def work() -> None:

@@ -17,12 +17,14 @@ import numpy as np
 import pytest
 from resample_contenders import SCRIPTS, container
 
+sys.path.insert(0, str(Path(__file__).parents[1] / "resample"))
+
 pytestmark = pytest.mark.bench
 ROOT = Path(__file__).parents[2]
 RESULTS = ROOT / "results" / "benchmarks" / "resample.json"
 VOLUMES, ROUNDS = 8, 5
 SLOW = {"nibabel.processing": 2, "scipy.ndimage": 2}  # volumes; they take seconds each
-SIMPLEITK, NIBABEL, BUSY = 2.5, 5.0, 0.9
+SIMPLEITK, NIBABEL, SERIES, BUSY = 2.5, 5.0, 2.0, 0.9
 SEQUENTIAL, RANDOM = 0.8, 0.5
 
 
@@ -123,6 +125,48 @@ def test_speed_beside_other_tools(tmp_path, capsys):
     assert table["SimpleITK"]["times ours"] >= SIMPLEITK
     assert table["nibabel.processing"]["times ours"] >= NIBABEL
     assert table["asclepius"]["busy"] >= BUSY
+
+
+@pytest.mark.parametrize(("side", "slices", "count"), [(96, 20, 24), (512, 40, 8)])
+def test_speed_of_dicom_series(tmp_path, capsys, side, slices, count):
+    from resample_cases import series
+
+    random = np.random.default_rng(side)
+    pixels, spacing = random.integers(-1000, 1000, (slices, side, side)).astype(np.int16), (3.0, 1.0, 1.0)
+    sources, shards = [tmp_path / "in" / f"i{number:02d}" for number in range(count)], []
+    for number, folder in enumerate(sources):
+        folder.mkdir(parents=True)
+        for place, data in enumerate(
+            series(np.roll(pixels, number, axis=1), spacing, RescaleSlope="1", RescaleIntercept="-24")
+        ):
+            data = data.replace(b"1.2.3\0", f"1.2.{place % 10}\0".encode())
+            (folder / f"{place:03d}.dcm").write_bytes(data)
+    for number in range(2):
+        shards.append(tmp_path / f"shard-{number}")
+        shards[-1].mkdir()
+        container(sources[number::2], shards[-1])
+        (shards[-1] / "size.json").write_text(json.dumps([slices * 3 // 2, side // 2, side // 2]), encoding="utf-8")
+    (tmp_path / "scratch").mkdir()
+    rows: dict[str, list[dict[str, float]]] = {"asclepius series": [], "SimpleITK series": []}
+    for _ in range(ROUNDS):
+        for name, found in rows.items():
+            folders = shards if name.startswith("asclepius") else [tmp_path / "in"]
+            found.append(together(name, folders, tmp_path / "scratch"))
+    ours, theirs = ([one["seconds"] / count for one in found] for found in rows.values())
+    ratio = statistics.median(other / one for one, other in zip(ours, theirs, strict=True))
+    table = {
+        name: {"median": statistics.median(one["seconds"] for one in found) / count,
+               "processor": min(one["processor"] for one in found) / count}
+        for name, found in rows.items()
+    }  # fmt: skip
+    record(f"DICOM series of {side} x {side} x {slices}", table | {"ratio": ratio})
+    with capsys.disabled():
+        words = (
+            f"{name} {1e3 * one['median']:.1f} ms, processor {1e3 * one['processor']:.1f} ms"
+            for name, one in table.items()
+        )
+        print(f"\n{side} x {side} x {slices}: {'; '.join(words)}; {ratio:.2f} x")
+    assert ratio >= SERIES
 
 
 def child(code: str, *words: object) -> list[str]:
