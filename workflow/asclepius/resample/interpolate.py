@@ -99,7 +99,7 @@ def _inside(axes: Sequence[Axis]) -> tuple[slice, ...]:
 
 
 def separable(values: np.ndarray, weights: Sequence[csr_array | None], out: np.ndarray) -> None:
-    """Interpolate along z, y and x, a few planes at a time: no second copy of the volume is made.
+    """Interpolate along z, y and x, a few planes at a time: no copy larger than `out` is made.
 
     Args:
         values: (z, y, x), any type.
@@ -109,6 +109,12 @@ def separable(values: np.ndarray, weights: Sequence[csr_array | None], out: np.n
     if not out.size:
         return
     first, second, third = weights
+    if first is not None and first.shape[0] > first.shape[1] and (second is not None or third is not None):
+        # Thick slices: their planes are resampled before there are more of them.
+        planes = np.empty((len(values), *out.shape[1:]), dtype=np.float32)
+        separable(values, (None, second, third), planes)
+        separable(planes, (first, None, None), out)
+        return
     _, height, width = values.shape
     step = max(1, PART // (4 * height * width))
     for start in range(0, len(out), step):
