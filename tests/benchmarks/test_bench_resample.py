@@ -178,12 +178,13 @@ def child(code: str, *words: object) -> list[str]:
     return done.stdout.split()
 
 
+# The process's own peak: ru_maxrss would begin with that of the process which started it.
 PEAK = """
-import resource, sys
+import re, sys
 from pathlib import Path
 from resample_contenders import stage
 stage(Path(sys.argv[1]), size=[32, 32, 32])
-print(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024)
+print(int(re.search(r"VmHWM:\\s+(\\d+) kB", Path("/proc/self/status").read_text())[1]) / 1024)
 """
 
 

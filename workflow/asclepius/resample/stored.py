@@ -13,6 +13,7 @@ from asclepius.resample.scan import Scan, content, finite, with_channels
 from asclepius.resample.settings import ResampleSettings
 
 FEW = 12  # classes of a mask that are looked for one by one instead of counted
+COUNTED = 1 << 17  # values at a time: they stay in the cache
 
 
 @dataclass(eq=False)
@@ -115,7 +116,10 @@ def statistics(array: np.ndarray) -> dict[str, float]:
         mean, std = array.mean(dtype=np.float64), array.std(dtype=np.float64)
         at_maximum = (array == high).mean()
     else:
-        counts = np.bincount(np.subtract(array, low, dtype=np.intp).ravel())
+        flat, counts = array.reshape(-1), np.zeros(int(high) - int(low) + 1, dtype=np.intp)
+        for start in range(0, len(flat), COUNTED):
+            part = np.subtract(flat[start : start + COUNTED], low, dtype=np.intp)
+            counts += np.bincount(part, minlength=len(counts))
         values = np.arange(len(counts)) + float(low)
         mean = counts @ values / array.size
         std = np.sqrt(counts @ (values - mean) ** 2 / array.size)
