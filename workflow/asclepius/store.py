@@ -105,12 +105,14 @@ class Store:
             raise ValueError("no images asked for")
         first = self.shard(int(shards[0]))
         out = np.empty((len(shards), *first.shape[1:]), dtype=first.dtype)
-        for number in np.unique(shards):
-            array, here = self.shard(int(number)), np.flatnonzero(shards == number)
+        numbers = set(shards.tolist())
+        for number in numbers:
+            array = self.shard(number)
+            here = np.flatnonzero(shards == number) if len(numbers) > 1 else slice(None)
             wanted = rows[here]
             if wanted.min() < 0 or wanted.max() >= len(array):
                 raise IndexError(f"{shard_path(self.folder, number)} holds {len(array)} images, not row {wanted.max()}")
-            if len(here) == len(out):
+            if len(numbers) == 1:
                 array.take(wanted, axis=0, out=out, mode="clip")  # without "clip" it would copy once more
             elif first[:1].nbytes > LARGE:
                 for place, row in zip(here, wanted, strict=True):
