@@ -129,5 +129,5 @@ def _axis(scale: _Scale, y: float) -> str:
 def _short(value: float) -> str:
     """Three figures at least, without powers of ten."""
     digits = max(2 - int(np.floor(np.log10(abs(value)))), 0) if value else 0
-    text = f"{value:,.{digits}f}"
+    text = f"{value + 0.0:,.{digits}f}"
     return (text.rstrip("0").rstrip(".") if "." in text else text).replace("-", "−")
