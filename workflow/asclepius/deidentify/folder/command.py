@@ -103,7 +103,7 @@ def _progress() -> Callable[[str, int, int], None]:
             return
         last = now
         rate = done / max(now - begin, 1e-6)
-        if not total:
+        if not total or not done:
             print(f"\r{what}: {done} files", end="", file=sys.stderr, flush=True)
             return
         left = (total - done) / max(rate, 1e-6)

@@ -83,6 +83,8 @@ def deidentify_folder(
             for seen in inventory.take(pool):
                 progress("looking", seen, 0)
             total, done = len(inventory), 0
+            if total:
+                progress("cleaning", 0, total)  # its clock starts here, not when the first patient is done
             cleaned = _together(inventory, pool, jobs) if pool else _alone(inventory, load(source, out, settings, key))
             for outcome, files in cleaned:
                 done += files
