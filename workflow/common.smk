@@ -134,17 +134,31 @@ def resample_settings(wildcards=None):
 # --- arms -----------------------------------------------------------------------------------------------------------
 
 
+def recipe(arm):
+    """What decides the files of the balance stage; arms for which it is the same share them."""
+    model = ARMS[arm].model
+    return ARMS[arm].balance.recipe(model.columns, model.pixels)
+
+
 def recipe_name(arm):
-    """Arms with equal balance settings share one recipe and so its files."""
-    values = ARMS[arm].balance.model_dump(mode="json")
+    values = recipe(arm)
     return f"{values['method']}-{provenance.digest([provenance.write_json(values)])[:6]}"
 
 
-RECIPES = {recipe_name(arm): ARMS[arm].balance.model_dump(mode="json") for arm in ARMS}
+RECIPES = {recipe_name(arm): recipe(arm) for arm in ARMS}
+INPUTS = ("columns", "pixels")
 
 
 def recipe_settings(wildcards):
-    return RECIPES[wildcards.recipe]
+    return {name: value for name, value in RECIPES[wildcards.recipe].items() if name not in INPUTS}
+
+
+def recipe_columns(wildcards):
+    return RECIPES[wildcards.recipe].get("columns", [])
+
+
+def recipe_pixels(wildcards):
+    return RECIPES[wildcards.recipe].get("pixels", True)
 
 
 def packs(arm):

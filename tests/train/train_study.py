@@ -65,12 +65,14 @@ def make(
     synthetic: np.ndarray | None = None,
     synthetic_labels: tuple[str, ...] = (),
     weights: dict[str, float] | None = None,
+    recipe: dict | None = None,
 ) -> Made:
     """Write images, folds, task, stores and training tables.
 
     Args:
         arrays: (n, ..., channel), stored values.
         roles: for each fold the role of each image.
+        recipe: what recipe.json says other than a plain one.
     """
     n = len(arrays)
     shard = np.arange(n) % shards
@@ -96,12 +98,12 @@ def make(
         frame = images[["image", "patient"]].assign(group=images["patient"], fold=fold, role=each)
         frames.append(frame)
         paths.append(_training(root / "balance" / "none" / f"fold-{fold}", images, frame, synthetic, synthetic_labels,
-                               weights, arrays))  # fmt: skip
+                               weights, arrays, recipe))  # fmt: skip
     tables.write(root / "folds.parquet", pd.concat(frames), FOLDS)
     return Made(root, stores, paths)
 
 
-def _training(folder, images, frame, synthetic, synthetic_labels, weights, arrays) -> Path:
+def _training(folder, images, frame, synthetic, synthetic_labels, weights, arrays, recipe) -> Path:
     real = images[frame["role"] == "train"]
     made = len(synthetic_labels)
     labels = [*real["label"], *synthetic_labels]
@@ -114,12 +116,14 @@ def _training(folder, images, frame, synthetic, synthetic_labels, weights, array
             "label": labels,
             "weight": [(weights or {}).get(label, 1.0) for label in labels],
             "parents": None,
+            "values": None,
         }
     )
     tables.write(folder / "table.parquet", table, TABLE)
     values = arrays[:0] if synthetic is None else synthetic
     store.write(folder / "synthetic.npy", values, arrays.shape[1:], values.dtype)
-    (folder / "recipe.json").write_text(json.dumps({"method": "none", "loss": "crossentropy", "class_weight": None}))
+    plain = {"loss": {"name": "crossentropy"}, "sampler": "shuffle", "space": "image", "settings": {"method": "none"}}
+    (folder / "recipe.json").write_text(json.dumps(plain | (recipe or {})))
     return folder / "table.parquet"
 
 

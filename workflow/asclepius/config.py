@@ -113,6 +113,8 @@ def arms(study: Study) -> dict[str, Arm]:
             found[name] = Arm.model_validate(merged)
         except ValidationError as error:
             raise StudyError(_sentences(error, Arm, f"arms.{name}.")) from None
+        if refusal := found[name].balance.refusal(found[name].model.name):
+            raise StudyError(f"config: arms.{name}.balance: {refusal}")
     return found
 
 

@@ -18,6 +18,8 @@ rule balance:
         CPU
     params:
         settings=recipe_settings,
+        columns=recipe_columns,
+        pixels=recipe_pixels,
         code=code("balance"),
     script:
         "../scripts/balance.py"

@@ -8,6 +8,7 @@ import pandas as pd
 
 from asclepius import store, tables
 from asclepius.balance.pairs import Pairs
+from asclepius.balance.recipe import describe
 from asclepius.balance.sampling import enlarged, over, under
 from asclepius.balance.schema import TABLE
 from asclepius.balance.settings import BalanceSettings
@@ -33,6 +34,8 @@ def run(
     recipe: Path,
     synthetic: Path,
     fits: Path,
+    columns: list[str] | None = None,
+    pixels: bool = True,
 ) -> None:
     """Make the training table of one fold: its examples, their weights, and synthetic ones with their parents.
 
@@ -42,6 +45,7 @@ def run(
         recipe: JSON with the method, its settings and the classes before and after.
         synthetic: synthetic images in the store's shape, type and units; none unless the method makes some.
         fits: JSON with what was fitted to which images, for the audit.
+        columns, pixels: what else than pixels, and whether pixels, the arm's model takes as input.
 
     Raises:
         StudyError: the method does not suit the task, or a class is too small for it.
@@ -60,12 +64,14 @@ def run(
             rows = over(training.targets, settings.ratio, random)
         case "random_under":
             rows = under(training.targets, settings.ratio, random)
-        case "smote":
+        case "smote" if not settings.embedded:
             from asclepius.balance.smote import Plan  # imports scikit-learn
 
             plan = Plan(enlarged(training.counts, settings.ratio), settings.k_neighbors, settings.seed)
             plan.check(training)
             made = plan.images(training, array_store, pairs)
+        case method if settings.interpolates and not settings.embedded:
+            raise NotImplementedError(method)
     store.write(synthetic, made, stored.shape[1:], stored.dtype)
     examples = example_table(training, rows, weight, pairs)
     tables.write(table, examples, TABLE)
@@ -90,7 +96,8 @@ def example_table(
         weight: of each real example; synthetic ones weigh 1.
         pairs: parents of the synthetic examples by class, rows counting within the class.
     """
-    real = training.images.loc[rows, ["image", "label"]].assign(source="real", row=-1, weight=weight, parents=None)
+    real = training.images.loc[rows, ["image", "label"]]
+    real = real.assign(source="real", row=-1, weight=weight, parents=None, values=None)
     parts = [real]
     for column, pair in pairs.items():
         tokens = training.images["image"].to_numpy()[training.targets[:, column]]
@@ -98,6 +105,7 @@ def example_table(
         parts.append(
             pd.DataFrame(
                 {
+                    "values": None,
                     "image": None,
                     "label": training.task.classes[column],
                     "source": "synthetic",
@@ -111,29 +119,6 @@ def example_table(
     made = found["source"] == "synthetic"
     found.loc[made, "row"] = np.arange(made.sum())
     return found.assign(example=np.arange(len(found)))[list(TABLE.columns)]
-
-
-def describe(settings: BalanceSettings, training: Training, examples: pd.DataFrame) -> dict:
-    """recipe.json: counts of each class before and after, and its share of the loss ("prior") before and after."""
-    classes, before = training.task.classes, training.counts
-    after = training.task.targets(examples["label"]) > 0
-    weight = examples["weight"].to_numpy()
-    return {
-        "method": settings.method,
-        "settings": settings.model_dump(mode="json"),
-        "loss": "crossentropy",
-        "sampler": "shuffle",
-        "space": "image",
-        "before": {name: int(count) for name, count in zip(classes, before, strict=True)},
-        "after": {name: int(count) for name, count in zip(classes, after.sum(axis=0), strict=True)},
-        "prior": _shares(classes, before / len(training.images)),
-        "prior_after": _shares(classes, weight @ after / weight.sum()),
-        "synthetic": int((examples["source"] == "synthetic").sum()),
-    }
-
-
-def _shares(classes: tuple[str, ...], values: np.ndarray) -> dict[str, float]:
-    return {name: round(float(value), 9) for name, value in zip(classes, values, strict=True)}
 
 
 def _check_method(settings: BalanceSettings, training: Training) -> None:

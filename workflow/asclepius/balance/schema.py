@@ -12,7 +12,8 @@ TABLE = Schema(
         "label": "str",
         "weight": "float",
         "parents": "str",  # JSON list of the training images a synthetic example was made from
+        "values": "str",  # JSON object: table values of a synthetic example, null in it where it has none
     },
     key=("example",),
-    nullable=frozenset({"image", "parents"}),
+    nullable=frozenset({"image", "parents", "values"}),
 )

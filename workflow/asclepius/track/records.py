@@ -155,12 +155,14 @@ def _flat(values: dict[str, Any], prefix: str = "") -> Iterator[tuple[str, str]]
 
 
 def _balanced(recipes: dict[str, dict[str, Any]], sections: dict[str, Any], fold: int) -> dict[str, str]:
-    """Training examples per class after balancing, where exactly one recipe of the fold has the arm's method."""
-    method = (sections.get("balance") or {}).get("method")
+    """Training examples per class after balancing, where exactly one recipe of the fold has the arm's settings."""
+    held = sections.get("balance") or {}
     mine = [
         recipe
         for path, recipe in recipes.items()
-        if recipe.get("method") == method and f"/fold-{fold}/" in path.replace("\\", "/")
+        if recipe.get("method") == held.get("method")
+        and (recipe.get("settings") or {}).items() <= held.items()
+        and f"/fold-{fold}/" in path.replace("\\", "/")
     ]
     if len(mine) != 1 or "after" not in mine[0]:
         return {}

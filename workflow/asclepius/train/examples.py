@@ -18,6 +18,7 @@ from asclepius.task import Task
 CACHE_BYTES = 1 << 30
 CHUNK = 256  # images read at a time, at most
 CHUNK_BYTES = 1 << 26  # of them as float32: measuring volumes makes several copies
+LOSSES = ("crossentropy", "focal", "logit_adjusted")
 EVALUATED = ("validation", "test", "external")
 
 
@@ -136,8 +137,8 @@ def load_fold(images: pd.DataFrame, folds: pd.DataFrame, pixels: Pixels, table: 
     """
     number = fold_number(table)
     recipe = json.loads((table.parent / "recipe.json").read_text(encoding="utf-8"))
-    if recipe["loss"] != "crossentropy":
-        raise StudyError(f"{table.parent / 'recipe.json'}: loss {recipe['loss']!r} is unknown; known: crossentropy")
+    if (loss := recipe["loss"]["name"]) not in LOSSES:
+        raise StudyError(f"{table.parent / 'recipe.json'}: loss {loss!r} is unknown; known: {', '.join(LOSSES)}")
     roles = folds[folds["fold"] == number].set_index("image")["role"]
     role = images["image"].map(roles)
     position = pd.Series(np.arange(len(images)), index=images["image"])
