@@ -11,6 +11,7 @@ from sklearn.pipeline import Pipeline
 from sklearn.preprocessing import StandardScaler
 
 from asclepius import store, tables
+from asclepius.columns import Columns
 from asclepius.errors import StudyError
 from asclepius.explain.command import run
 from asclepius.explain.schema import GALLERY
@@ -18,7 +19,6 @@ from asclepius.explain.settings import ExplainSettings
 from asclepius.quality.schema import IMAGES
 from asclepius.task import Task
 from asclepius.train import device
-from asclepius.train.columns import Columns
 from asclepius.train.normalise.affine import Shared
 from asclepius.train.preprocess import Preprocess
 from asclepius.train.schema import PREDICTIONS

@@ -11,11 +11,11 @@ from pydantic import ValidationError
 from train_study import BINARY, LOGISTIC, NET, bright, make, split
 
 from asclepius import tables
+from asclepius.columns import Categorical, Columns, Numeric
 from asclepius.errors import StudyError
 from asclepius.models.settings import ModelSettings
 from asclepius.quality.schema import IMAGES
 from asclepius.train import classical
-from asclepius.train.columns import Categorical, Columns, Numeric
 from asclepius.train.command import run
 from asclepius.train.preprocess import Preprocess
 from asclepius.train.schema import PREDICTIONS, RUNS

@@ -8,11 +8,11 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
+from asclepius.columns import Columns
 from asclepius.errors import StudyError
 from asclepius.provenance import digest, write_json
 from asclepius.tables import write_text
 from asclepius.task import Task
-from asclepius.train.columns import Columns
 from asclepius.train.normalise.choose import choose
 from asclepius.train.normalise.steps import FITTED, Step, after, as_json, fit_harmonise, fit_method, from_json
 from asclepius.train.normalise.streams import Batches
