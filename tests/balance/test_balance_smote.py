@@ -7,10 +7,13 @@ import tracemalloc
 import numpy as np
 import pytest
 from balance_fold import Study
-from imblearn.over_sampling import SMOTE
+from imblearn.combine import SMOTEENN, SMOTETomek
+from imblearn.over_sampling import ADASYN, SMOTE, SVMSMOTE, BorderlineSMOTE
 
 from asclepius import store
-from asclepius.balance.smote import TracedSMOTE, interpolate
+from asclepius.balance.pairs import Interpolated
+from asclepius.balance.settings import BalanceSettings
+from asclepius.balance.synthesis import make
 
 
 @pytest.mark.parametrize(("shape", "dtype"), [((6, 5, 1), np.int16), ((3, 4, 5, 1), np.uint8), ((6, 5, 3), np.uint8)])
@@ -33,23 +36,80 @@ def test_every_synthetic_image_lies_between_its_parents(tmp_path, shape, dtype):
     assert np.ptp(steps) > 0.7
 
 
-def test_the_samples_are_those_of_imbalanced_learn():
-    random = np.random.default_rng(3)
-    rare, common = (random.normal(0, 1, (n, 12)).astype(np.float32) for n in (20, 50))
-    made, _ = SMOTE(random_state=7, k_neighbors=4).fit_resample(
-        np.concatenate([common, rare]), np.array([0] * 50 + [1] * 20)
-    )
-    pairs = TracedSMOTE(random_state=7, k_neighbors=4).draw(rare, 30)
-    np.testing.assert_array_equal(np.stack(list(interpolate(rare, pairs, np.dtype(np.float32)))), made[70:])
+def fold(seed=3, common=60, rare=24, width=12, apart=0.6):
+    """Two classes that overlap, in an order of their own: samples, classes."""
+    random = np.random.default_rng(seed)
+    samples = random.normal(0, 1, (common + rare, width)).astype(np.float32)
+    classes = random.permutation(np.arange(common + rare) >= common).astype(int)
+    samples[classes == 1, :3] += apart
+    return samples, classes
+
+
+PEERS = {
+    "smote": (SMOTE, {"k_neighbors": 4}),
+    "borderline_smote": (BorderlineSMOTE, {"k_neighbors": 4, "m_neighbors": 9}),
+    "svm_smote": (SVMSMOTE, {"k_neighbors": 4, "m_neighbors": 9}),
+    "adasyn": (ADASYN, {"n_neighbors": 4}),
+}
+
+
+@pytest.mark.parametrize("method", PEERS)
+@pytest.mark.parametrize("data", [{}, {"apart": 2.5}, {"seed": 5, "common": 200, "width": 40}])
+def test_the_samples_are_those_of_imbalanced_learn(monkeypatch, method, data):
+    monkeypatch.setattr("asclepius.balance.neighbours.SEARCHED", 29 * 4 * 12)  # neighbours are searched in many blocks
+    samples, classes = fold(**data)
+    settings = BalanceSettings(method=method, k_neighbors=4, m_neighbors=9)
+    made = make(settings, samples, classes, ("a", "b"), [1], "here")
+    sampler, options = PEERS[method]
+    expected, _ = sampler(random_state=made.states[1], **options).fit_resample(samples, classes)
+    found = Interpolated(samples, made.pairs[1])[:]
+    np.testing.assert_array_equal(found, expected[len(samples) :])
+    assert len(found) > 10
+
+
+@pytest.mark.parametrize(("method", "peer"), [("smote_tomek", SMOTETomek), ("smote_enn", SMOTEENN)])
+@pytest.mark.parametrize("data", [{"width": 4}, {"seed": 5, "common": 150, "width": 3, "apart": 0.0}])
+def test_what_cleaning_leaves_is_what_imbalanced_learn_leaves(monkeypatch, method, peer, data):
+    monkeypatch.setattr("asclepius.balance.neighbours.SEARCHED", 100 * 4 * 3)
+    samples, classes = fold(**data)
+    made = make(BalanceSettings(method=method, k_neighbors=4), samples, classes, ("a", "b"), [1], "here")
+    smote = SMOTE(random_state=made.states[1], k_neighbors=4)
+    expected, labels = peer(smote=smote).fit_resample(samples, classes)
+    found = np.concatenate([samples[made.real], Interpolated(samples, made.pairs[1])[:]])
+    raised = np.concatenate([classes[made.real], np.ones(len(made.pairs[1]), int)])
+
+    def ordered(rows, of):  # the library goes class by class
+        return np.concatenate([rows[of == number][np.lexsort(rows[of == number].T)] for number in (0, 1)])
+
+    np.testing.assert_array_equal(ordered(found, raised), ordered(expected, labels))
+    assert len(found) < 2 * (classes == 0).sum()
+    assert made.dropped[1] == (classes == 0).sum() - (classes == 1).sum() - len(made.pairs[1]) >= 0
+
+
+def test_svm_smote_reaches_beyond_its_images_and_stays_within_the_type(tmp_path):
+    study = Study(tmp_path, ["a"] * 100 + ["b"] * 30, dtype=np.uint8)
+    study.pixels = np.where(study.pixels > 128, 255, 0).astype(np.uint8)
+    for shard, path in enumerate(study.stores):
+        store.write(path, study.pixels[shard::2], (6, 5, 1), np.uint8)
+    table, out = study.balance(method="svm_smote")
+    synthetic = np.load(out / "synthetic.npy")
+    beyond = 0
+    for image, parents in zip(synthetic, table["parents"].dropna(), strict=True):
+        a, b = study.pixels[[int(token, 16) for token in json.loads(parents)]].astype(float)
+        same = a == b
+        assert (image[same] == a[same]).all()
+        assert (np.abs(image - a) <= np.abs(b - a)).all()
+        beyond += bool(((image - a) * (b - a) < 0).any())
+    assert (synthetic.min(), synthetic.max()) == (0, 255)  # nothing wrapped round
 
 
 def test_neighbours_are_the_nearest_of_the_class():
-    random = np.random.default_rng(3)
-    samples = random.normal(0, 1, (30, 8)).astype(np.float32)
-    pairs = TracedSMOTE(random_state=1, k_neighbors=3).draw(samples, 200)
-    distance = np.linalg.norm(samples[:, None] - samples[None], axis=2)
+    samples, classes = fold(rare=30)
+    made = make(BalanceSettings(method="smote", k_neighbors=3), samples, classes, ("a", "b"), [1], "here")
+    mine, pairs = np.flatnonzero(classes == 1), made.pairs[1]
+    distance = np.linalg.norm(samples[mine][:, None] - samples[mine][None], axis=2)
     rank = np.argsort(np.argsort(distance, axis=1), axis=1)
-    assert set(rank[pairs.base, pairs.neighbour]) == {1, 2, 3}
+    assert set(rank[np.searchsorted(mine, pairs.base), np.searchsorted(mine, pairs.neighbour)]) == {1, 2, 3}
 
 
 def test_memory_stays_under_twice_the_small_class(tmp_path):

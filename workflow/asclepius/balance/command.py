@@ -1,15 +1,14 @@
 """The balance stage."""
 
-import json
 from pathlib import Path
 
 import numpy as np
-import pandas as pd
 
 from asclepius import store, tables
-from asclepius.balance.pairs import Pairs
+from asclepius.balance.examples import Synthetic, example_table
 from asclepius.balance.recipe import describe
-from asclepius.balance.sampling import enlarged, over, under
+from asclepius.balance.rows import Stored
+from asclepius.balance.sampling import over, under
 from asclepius.balance.schema import TABLE
 from asclepius.balance.settings import BalanceSettings
 from asclepius.balance.training import Training
@@ -45,18 +44,17 @@ def run(
         recipe: JSON with the method, its settings and the classes before and after.
         synthetic: synthetic images in the store's shape, type and units; none unless the method makes some.
         fits: JSON with what was fitted to which images, for the audit.
-        columns, pixels: what else than pixels, and whether pixels, the arm's model takes as input.
+        columns, pixels: table values that the arm's model takes, and whether it takes the image.
 
     Raises:
         StudyError: the method does not suit the task, or a class is too small for it.
     """
     training = Training.of(tables.read(images, IMAGES), tables.read(folds, FOLDS), Task.read(task), fold)
     _check_method(settings, training)
-    array_store = Store(Path(stores[0]).parent)
-    stored = array_store.shard(int(training.images["shard"].iloc[0]))  # mapped, not read
+    shards, places = (training.images[name].to_numpy() for name in ("shard", "row"))
+    stored = Stored(Store(Path(stores[0]).parent), shards, places)
     random = np.random.default_rng([settings.seed, fold])
-    rows, weight = np.arange(len(training.images)), 1.0
-    pairs, made = {}, iter(())
+    rows, weight, added = np.arange(len(training.images)), 1.0, Synthetic()
     match settings.method:
         case "class_weight":
             weight = class_weights(training.targets, settings.ratio)
@@ -64,20 +62,16 @@ def run(
             rows = over(training.targets, settings.ratio, random)
         case "random_under":
             rows = under(training.targets, settings.ratio, random)
-        case "smote" if not settings.embedded:
-            from asclepius.balance.smote import Plan  # imports scikit-learn
+        case _ if settings.interpolates and not settings.embedded:
+            from asclepius.balance.interpolation import interpolated  # imports scikit-learn
 
-            plan = Plan(enlarged(training.counts, settings.ratio), settings.k_neighbors, settings.seed)
-            plan.check(training)
-            made = plan.images(training, array_store, pairs)
-        case method if settings.interpolates and not settings.embedded:
-            raise NotImplementedError(method)
-    store.write(synthetic, made, stored.shape[1:], stored.dtype)
-    examples = example_table(training, rows, weight, pairs)
+            rows, added = interpolated(settings, training, stored, columns or [], pixels)
+    store.write(synthetic, added.images, stored.image_shape, stored.dtype)
+    examples = example_table(training, rows, weight, added.table)
     tables.write(table, examples, TABLE)
-    fitted = [fit_record(settings.method, ["train"], training.images["image"])] if pairs else []
-    document = describe(settings, training, examples)
+    document = describe(settings, training, examples) | added.notes
     tables.write_text(recipe, write_json(document))
+    fitted = [fit_record(settings.method, ["train"], training.images["image"])] if added.notes else []
     tables.write_text(fits, write_json({"fold": fold, "fits": fitted}))
     for name in training.task.classes:
         print(
@@ -86,48 +80,14 @@ def run(
         )
 
 
-def example_table(
-    training: Training, rows: np.ndarray, weight: np.ndarray | float, pairs: dict[int, Pairs]
-) -> pd.DataFrame:
-    """balance/table: real examples, then synthetic ones in the order of their store.
-
-    Args:
-        rows: of the training images, in the order of the table.
-        weight: of each real example; synthetic ones weigh 1.
-        pairs: parents of the synthetic examples by class, rows counting within the class.
-    """
-    real = training.images.loc[rows, ["image", "label"]]
-    real = real.assign(source="real", row=-1, weight=weight, parents=None, values=None)
-    parts = [real]
-    for column, pair in pairs.items():
-        tokens = training.images["image"].to_numpy()[training.targets[:, column]]
-        both = zip(tokens[pair.base], tokens[pair.neighbour], strict=True)
-        parts.append(
-            pd.DataFrame(
-                {
-                    "values": None,
-                    "image": None,
-                    "label": training.task.classes[column],
-                    "source": "synthetic",
-                    "row": 0,
-                    "weight": 1.0,
-                    "parents": [json.dumps(tokens) for tokens in both],
-                }
-            )
-        )
-    found = pd.concat(parts, ignore_index=True)
-    made = found["source"] == "synthetic"
-    found.loc[made, "row"] = np.arange(made.sum())
-    return found.assign(example=np.arange(len(found)))[list(TABLE.columns)]
-
-
 def _check_method(settings: BalanceSettings, training: Training) -> None:
-    if training.multilabel and settings.method in ("random_under", "smote"):
-        why = {
-            "random_under": "removing images of a common class removes rare ones with it",
-            "smote": "an image between two sets of labels has none for certain",
-        }[settings.method]
+    if training.multilabel and (settings.interpolates or settings.method == "random_under"):
+        why = (
+            "an example between two sets of labels has none for certain"
+            if settings.interpolates
+            else "removing images of a common class removes rare ones with it"
+        )
         raise StudyError(
             f"balance.method {settings.method} does not suit several labels per image: {why}; "
-            "use class_weight or random_over"
+            "use class_weight, random_over, balanced_batches, focal or logit_adjustment"
         )
