@@ -132,7 +132,7 @@ def test_a_logistic_model_of_the_table_is_fitted_written_and_read_back(with_ages
 def test_synthetic_images_have_no_age(tmp_path):
     arrays, labels = bright()
     study = make(tmp_path, arrays, labels, [split()], synthetic=arrays[:3], synthetic_labels=("yes",) * 3)
-    with pytest.raises(StudyError, match="a synthetic image has no age"):
+    with pytest.raises(StudyError, match="makes images without age and sex"):
         run(**study.arguments(model=LOGISTIC.model_copy(update={"columns": ["sex"]})))
 
 

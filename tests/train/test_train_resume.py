@@ -9,7 +9,7 @@ from pathlib import Path
 import numpy as np
 import pandas as pd
 import pytest
-from train_study import LOGISTIC, NET, QUICK
+from train_study import LOGISTIC, NET, QUICK, asks
 
 from asclepius.augment.settings import AugmentSettings
 from asclepius.train.command import run
@@ -74,6 +74,9 @@ def children():
 
 
 def test_a_killed_and_resumed_pack_equals_an_uninterrupted_one_bit_for_bit(study, children):
+    """The first run draws balanced batches; the second makes synthetic embeddings, and is killed before and after."""
+    asks(study, 0, sampler="balanced", settings={"method": "balanced_batches"})
+    asks(study, 1, space="embedding", settings={"method": "latent_smote", "k_neighbors": 2})
     whole, broken = (
         study.arguments(out=name, model=NET.model_copy(update={"dropout": 0.5}), augment=LIGHT, train=LONG,
                         runs=["0:1", "1:2"])
@@ -82,23 +85,25 @@ def test_a_killed_and_resumed_pack_equals_an_uninterrupted_one_bit_for_bit(study
     children.start(whole)
     assert children.wait()[0] == 0
 
-    pid = children.start(broken)
-    deadline = time.monotonic() + 60
-    while not any(p.epochs >= 2 for p in map(Progress.load, broken["state"].glob("fold-1-*/progress.npz")) if p):
-        assert time.monotonic() < deadline, "no second run began"
-        time.sleep(0.002)
-    os.kill(pid, signal.SIGKILL)
-    assert os.WTERMSIG(children.wait()[0]) == signal.SIGKILL
-    assert not broken["predictions"].exists()
+    for reached in ("progress", "head"):
+        pid = children.start(broken)
+        deadline = time.monotonic() + 60
+        while not any(p.epochs >= 2 for p in map(Progress.load, broken["state"].glob(f"fold-1-*/{reached}.npz")) if p):
+            assert time.monotonic() < deadline, "no second run began"
+            time.sleep(0.002)
+        os.kill(pid, signal.SIGKILL)
+        assert os.WTERMSIG(children.wait()[0]) == signal.SIGKILL
+        assert not broken["predictions"].exists()
 
     children.start(broken)
     status, said = children.wait()
     assert status == 0
     assert "fold 0 seed 1: already finished" in said
-    assert "fold 1 seed 2: resumed after epoch" in said
+    assert "fold 1 seed 2: resumed after epoch 6" in said
+    assert "fold 1 seed 2 head: resumed after epoch" in said
     assert whole["predictions"].read_bytes() == broken["predictions"].read_bytes()
-    name = "fold-1-seed-2/model.keras"
-    assert (whole["models"] / name).read_bytes() == (broken["models"] / name).read_bytes()
+    for name in ("fold-1-seed-2/model.keras", "fold-1-seed-2/examples.parquet"):
+        assert (whole["models"] / name).read_bytes() == (broken["models"] / name).read_bytes()
     a, b = (pd.read_parquet(given["history"]).query("metric != 'seconds'") for given in (whole, broken))
     pd.testing.assert_frame_equal(a.reset_index(drop=True), b.reset_index(drop=True), check_exact=True)
 

@@ -98,12 +98,12 @@ def make(
         frame = images[["image", "patient"]].assign(group=images["patient"], fold=fold, role=each)
         frames.append(frame)
         paths.append(_training(root / "balance" / "none" / f"fold-{fold}", images, frame, synthetic, synthetic_labels,
-                               weights, arrays, recipe))  # fmt: skip
+                               weights, arrays, recipe, task.classes))  # fmt: skip
     tables.write(root / "folds.parquet", pd.concat(frames), FOLDS)
     return Made(root, stores, paths)
 
 
-def _training(folder, images, frame, synthetic, synthetic_labels, weights, arrays, recipe) -> Path:
+def _training(folder, images, frame, synthetic, synthetic_labels, weights, arrays, recipe, classes) -> Path:
     real = images[frame["role"] == "train"]
     made = len(synthetic_labels)
     labels = [*real["label"], *synthetic_labels]
@@ -123,8 +123,16 @@ def _training(folder, images, frame, synthetic, synthetic_labels, weights, array
     values = arrays[:0] if synthetic is None else synthetic
     store.write(folder / "synthetic.npy", values, arrays.shape[1:], values.dtype)
     plain = {"loss": {"name": "crossentropy"}, "sampler": "shuffle", "space": "image", "settings": {"method": "none"}}
+    shares = real["label"].str.split("|").explode().value_counts() / len(real)
+    plain["prior"] = {name: float(shares.get(name, 0)) for name in classes}
     (folder / "recipe.json").write_text(json.dumps(plain | (recipe or {})))
     return folder / "table.parquet"
+
+
+def asks(study: Made, fold: int, **recipe) -> None:
+    """Change what the recipe of a fold says."""
+    path = study.tables[fold].parent / "recipe.json"
+    path.write_text(json.dumps(json.loads(path.read_text()) | recipe))
 
 
 def bright(n: int = 48, shape: tuple[int, ...] = (8, 8, 1), seed: int = 0) -> tuple[np.ndarray, list[str]]:

@@ -60,6 +60,7 @@ def build(settings: ModelSettings, input_shape: tuple[int, ...], task: Task, see
             x = layers.BatchNormalization(momentum=MOMENTUM, name="average_norm")(x)
     else:
         x = layers.Flatten(name="flatten")(x)
+    x = layers.Identity(name="embedding")(x)
     if settings.dense:
         if settings.dropout:
             x = layers.Dropout(settings.dropout, seed=next(seeds), name="dense_dropout")(x)

@@ -12,7 +12,9 @@ NETWORKS: dict[str, Callable[..., keras.Model]] = {"convnet": convnet.build}
 
 
 def build(settings: ModelSettings, input_shape: tuple[int, ...], task: Task, seed: int) -> keras.Model:
-    """A freshly initialised network: its last feature map is the layer `features`, its head the layer `output`.
+    """A freshly initialised network: its last feature map is the layer `features`, its output the layer `output`.
+
+    What comes after the layer `embedding` is its head; see `parts`.
 
     Args:
         input_shape: of one image, (y, x, channel) or (z, y, x, channel).
@@ -29,3 +31,9 @@ def build(settings: ModelSettings, input_shape: tuple[int, ...], task: Task, see
     if settings.name not in NETWORKS:
         raise ValueError(f"model.name: {settings.name!r} is not a network; known: {', '.join(NETWORKS)}")
     return NETWORKS[settings.name](settings, tuple(input_shape), task, seed)
+
+
+def parts(network: keras.Model) -> tuple[keras.Model, keras.Model]:
+    """Body and head, sharing the network's layers: from images to the embedding (n, values), and on to the output."""
+    embedding = network.get_layer("embedding").output
+    return keras.Model(network.inputs, embedding), keras.Model(embedding, network.outputs)

@@ -14,6 +14,7 @@ from sklearn.pipeline import Pipeline
 from sklearn.preprocessing import StandardScaler
 from threadpoolctl import threadpool_limits
 
+from asclepius.errors import StudyError
 from asclepius.models.settings import ModelSettings
 from asclepius.task import Task
 from asclepius.train.archive import settle
@@ -23,6 +24,7 @@ from asclepius.train.preprocess import Preprocess
 from asclepius.train.resume import RunState
 from asclepius.train.scores import validation_scores
 from asclepius.train.settings import TrainSettings
+from asclepius.train.turns import expected
 
 LARGEST = 4096
 ITERATIONS = 2000
@@ -77,10 +79,18 @@ def fit(
     """Fit, write state.folder/model.skops and predict the evaluated images.
 
     Multinomial, or one classifier per label when multi-label. Each value is standardised over the real training images
-    of the fold. The loss has no local minimum, so seeds and augmentation change nothing.
+    of the fold. The loss has no local minimum, so seeds and augmentation change nothing. Balanced batches become the
+    weights that do the same in expectation; logit adjustment shifts the intercepts of the fit.
+
+    Raises:
+        StudyError: the recipe asks for what only a network has.
     """
     begin = time.perf_counter()
-    task = preprocess.task
+    task, recipe, weights = preprocess.task, fold.recipe, fold.training.weights
+    if refusal := recipe.settings.refusal("logistic"):
+        raise StudyError(f"{run.title}: {refusal}")
+    if recipe.sampler == "balanced":
+        weights = weights * expected(fold.training.targets, recipe.settings.ratio)
     scaler = StandardScaler().fit(features(fold.real, preprocess))
     classifier = LogisticRegression(C=1 / model.l2, max_iter=ITERATIONS)
     targets = fold.training.targets
@@ -90,7 +100,9 @@ def fit(
         targets = targets.argmax(axis=1)
     with threadpool_limits(train.threads), warnings.catch_warnings(record=True) as caught:
         warnings.simplefilter("always", ConvergenceWarning)
-        classifier.fit(scaler.transform(features(fold.training, preprocess)), targets, fold.training.weights)
+        classifier.fit(scaler.transform(features(fold.training, preprocess)), targets, weights)
+        if recipe.loss["name"] == "logit_adjusted":
+            _adjust(classifier, recipe.shift(task))
         pipeline = Pipeline([("scaler", scaler), ("classifier", classifier)])
         probabilities = predict(pipeline, features(fold.evaluation, preprocess), task)
         trained = predict(pipeline, features(fold.training, preprocess), task)
@@ -135,6 +147,15 @@ def predict(pipeline: Pipeline, values: np.ndarray, task: Task) -> np.ndarray:
     if task.kind == "multilabel":
         found = np.stack([each[:, 1] for each in found], axis=1)
     return found.astype(np.float32)
+
+
+def _adjust(classifier: LogisticRegression | MultiOutputClassifier, shift: np.ndarray) -> None:
+    """Take the prior out of the intercepts: of two classes scikit-learn keeps the difference alone."""
+    if isinstance(classifier, MultiOutputClassifier):
+        for one, own in zip(classifier.estimators_, shift, strict=True):
+            one.intercept_ -= own
+    else:
+        classifier.intercept_ -= shift if len(classifier.intercept_) > 1 else shift[1] - shift[0]
 
 
 def _parameters(classifier: LogisticRegression | MultiOutputClassifier) -> int:

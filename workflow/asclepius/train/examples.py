@@ -14,11 +14,11 @@ from asclepius.balance.schema import TABLE
 from asclepius.errors import StudyError
 from asclepius.store import Store
 from asclepius.task import Task
+from asclepius.train.recipe import Recipe
 
 CACHE_BYTES = 1 << 30
 CHUNK = 256  # images read at a time, at most
 CHUNK_BYTES = 1 << 26  # of them as float32: measuring volumes makes several copies
-LOSSES = ("crossentropy", "focal", "logit_adjusted")
 EVALUATED = ("validation", "test", "external")
 
 
@@ -51,7 +51,8 @@ class Examples:
         synthetic: (m, *shape), in stored units; None if there is none.
         targets: (n, classes), 0 or 1, float32.
         weights: (n,), of each example's loss, float32.
-        table: (n,) rows of quality/images; a synthetic example has the site and scanner its parents share, no more.
+        table: (n,) rows of quality/images; a synthetic example has the site and scanner its parents share, and what
+            values balancing made for it.
     """
 
     pixels: Pixels
@@ -98,14 +99,18 @@ class Examples:
 @dataclass(frozen=True)
 class Fold:
     """Args:
+    recipe: what balancing asks of the fit.
     training: rows of the balance table, synthetic ones included.
+    valueless: how many synthetic ones have no table values.
     real: all real images of role train, whatever balancing left out: what normalisation is fitted to.
     evaluated: images of role validation, test and external, with columns image, patient, role.
     evaluation: those as examples.
     """
 
     number: int
+    recipe: Recipe
     training: Examples
+    valueless: int
     real: Examples
     evaluated: pd.DataFrame
     evaluation: Examples
@@ -133,12 +138,9 @@ def load_fold(images: pd.DataFrame, folds: pd.DataFrame, pixels: Pixels, table: 
         table: balance/{recipe}/fold-{k}/table.parquet; recipe.json and synthetic.npy lie beside it.
 
     Raises:
-        StudyError: the recipe asks for an unknown loss, or a class has no training example.
+        StudyError: the recipe asks for what is unknown, or a class has no training example.
     """
     number = fold_number(table)
-    recipe = json.loads((table.parent / "recipe.json").read_text(encoding="utf-8"))
-    if (loss := recipe["loss"]["name"]) not in LOSSES:
-        raise StudyError(f"{table.parent / 'recipe.json'}: loss {loss!r} is unknown; known: {', '.join(LOSSES)}")
     roles = folds[folds["fold"] == number].set_index("image")["role"]
     role = images["image"].map(roles)
     position = pd.Series(np.arange(len(images)), index=images["image"])
@@ -164,14 +166,16 @@ def load_fold(images: pd.DataFrame, folds: pd.DataFrame, pixels: Pixels, table: 
         np.load(table.parent / "synthetic.npy", mmap_mode="r") if made.any() else None,
         targets,
         found["weight"].to_numpy(np.float32),
-        _rows(images, positions, found["parents"]),
+        _rows(images, positions, found["parents"], found["values"]),
     )
     train, evaluated = role == "train", role.isin(EVALUATED)
     frame = images.loc[evaluated, ["image", "patient"]].assign(role=role[evaluated]).reset_index(drop=True)
-    return Fold(number, training, chosen(train), frame, chosen(evaluated))
+    recipe = Recipe.read(table.parent / "recipe.json", task)
+    valueless = int((made & found["values"].isna()).sum())
+    return Fold(number, recipe, training, valueless, chosen(train), frame, chosen(evaluated))
 
 
-def _rows(images: pd.DataFrame, positions: np.ndarray, parents: pd.Series) -> pd.DataFrame:
+def _rows(images: pd.DataFrame, positions: np.ndarray, parents: pd.Series, values: pd.Series) -> pd.DataFrame:
     """Rows of quality/images of training examples; see `Examples.table`."""
     made = np.flatnonzero(positions < 0)
     if not len(made):
@@ -180,7 +184,11 @@ def _rows(images: pd.DataFrame, positions: np.ndarray, parents: pd.Series) -> pd
     known = images.set_index("image")
     for column in ("site", "scanner"):
         of = known[column].to_dict()
-        shared = [{of[name] for name in json.loads(parents.iloc[row] or "[]")} for row in made]
+        shared = [{of.get(name) for name in json.loads(parents.iloc[row] or "[]")} for row in made]
         table[column] = table[column].astype(object)
         table.loc[made, column] = [names.pop() if len(names) == 1 else None for names in shared]
+    own = pd.DataFrame([json.loads(values.iloc[row] or "{}") for row in made], index=made)
+    for column in own:
+        table[column] = table[column].astype(object)
+        table.loc[made, column] = own[column].astype(object)
     return table

@@ -13,6 +13,7 @@ from asclepius.augment.compiled import compiled
 from asclepius.augment.parameters import generator
 from asclepius.train.examples import Examples
 from asclepius.train.preprocess import Preprocess
+from asclepius.train.turns import Turns
 
 _ORDER = 3  # stream of the shuffle; augmentation has 1 and 2
 AHEAD = 3
@@ -80,17 +81,29 @@ class Batches(keras.utils.PyDataset):
     An epoch is cut into steps of equal size (one image more or less), so no step trains on a handful of leftovers.
     """
 
-    def __init__(self, examples: Examples, normaliser: Normaliser, augmenter: Augmenter | None = None):
+    def __init__(
+        self,
+        examples: Examples,
+        normaliser: Normaliser,
+        augmenter: Augmenter | None = None,
+        turns: Turns | None = None,
+    ):
+        """Args:
+        turns: whose images come when; None for every image once.
+        """
         super().__init__()
-        self.examples, self.normaliser, self.augmenter = examples, normaliser, augmenter
+        self.examples, self.normaliser, self.augmenter, self.turns = examples, normaliser, augmenter, turns
         self.measured = Measured(examples, normaliser.preprocess)
         self.steps = -(-len(examples) // normaliser.batch_size)
-        self.indices = np.array_split(np.arange(len(examples)), max(self.steps, 1))
+        self.indices = self.draws = np.array_split(np.arange(len(examples)), max(self.steps, 1))
 
     def start(self, seed: int, epoch: int) -> None:
         """Shuffle for an epoch; without this call the order is that of the examples."""
-        order = generator(_ORDER, seed, epoch).permutation(len(self.examples))
+        random, count = generator(_ORDER, seed, epoch), len(self.examples)
+        order = self.turns.draw(random) if self.turns else random.permutation(count)
         self.indices = np.array_split(order, self.steps)
+        # An image that comes again is augmented anew.
+        self.draws = np.array_split(np.arange(count), self.steps) if self.turns else self.indices
         if self.augmenter:
             self.augmenter.start(len(self.examples), seed, epoch)
 
@@ -107,7 +120,7 @@ class Batches(keras.utils.PyDataset):
         stored = self.examples.read(indices)
         images = self.normaliser(stored, self.measured(stored, indices))
         if self.augmenter:
-            images = self.augmenter(images, indices, step)
+            images = self.augmenter(images, self.draws[step], step)
         return images, self.examples.targets[indices], self.examples.weights[indices]
 
 

@@ -12,7 +12,7 @@ from asclepius.augment.settings import AugmentSettings
 from asclepius.errors import StudyError
 from asclepius.models import registry
 from asclepius.models.settings import ModelSettings
-from asclepius.train import device
+from asclepius.train import device, losses
 from asclepius.train.archive import settle
 from asclepius.train.examples import Fold
 from asclepius.train.loader import Batches, Normaliser, prefetched
@@ -21,6 +21,7 @@ from asclepius.train.preprocess import Preprocess
 from asclepius.train.resume import Progress, RunState
 from asclepius.train.scores import validation_scores
 from asclepius.train.settings import TrainSettings
+from asclepius.train.turns import Turns
 
 _DROPOUT = 4  # stream; the loader has 1 to 3
 
@@ -44,18 +45,23 @@ def fit(
     keras.utils.set_random_seed(run.seed)
     network = registry.build(model, preprocess.input_shape, preprocess.task, run.seed)
     trainer = Trainer(run, network, augment, train, fold, preprocess)
-    progress = trainer.run(state.progress)
-    if train.keep == "best":
-        for variable, value in zip(network.weights, progress.best, strict=True):
-            variable.assign(value)
+    history = trainer.run(state.progress).history
+    best = best_epoch(history, train)
+    if fold.recipe.space == "embedding":
+        from asclepius.train.head import refit  # imports scikit-learn's samplers
+
+        network, more = refit(run, registry.build(model, preprocess.input_shape, preprocess.task, run.seed), trainer,
+                              fold, state)  # fmt: skip
+        best = len(history) + best_epoch(more, train)
+        history = history + [record | {"epoch": len(history) + record["epoch"]} for record in more]
     save(network, state.folder / "model.keras")
     return Outcome(
         probabilities=predict(network, Batches(fold.evaluation, trainer.normaliser)),
-        history=progress.history,
+        history=history,
         parameters=network.count_params(),
-        epochs=progress.epochs,
-        best_epoch=best_epoch(progress.history, train),
-        seconds=sum(record["seconds"] for record in progress.history),
+        epochs=len(history),
+        best_epoch=best,
+        seconds=sum(record["seconds"] for record in history),
         device=used,
     )
 
@@ -100,7 +106,9 @@ class Trainer:
                 f"fold {run.fold}: no validation images to choose the best epoch by; "
                 "set train.keep: last and train.patience: 0"
             )
-        self.batches = Batches(fold.training, self.normaliser)
+        self.recipe, ratio = fold.recipe, fold.recipe.settings.ratio
+        turns = Turns(fold.training.targets, ratio) if self.recipe.sampler == "balanced" else None
+        self.batches = Batches(fold.training, self.normaliser, turns=turns)
         augmenter = Augmenter(augment, preprocess.input_shape, self.batches.largest)
         self.batches.augmenter = augmenter if augmenter.active else None
         self._compile()
@@ -113,10 +121,9 @@ class Trainer:
             optimizer = keras.optimizers.AdamW(rate, weight_decay=train.weight_decay)
         else:
             optimizer = keras.optimizers.Adam(rate)
-        multilabel = self.preprocess.task.kind == "multilabel"
-        loss = keras.losses.BinaryCrossentropy if multilabel else keras.losses.CategoricalCrossentropy
+        loss = losses.build(self.recipe, self.preprocess.task, train.label_smoothing)
         # XLA on the network itself is slower on CPU everywhere it was measured.
-        self.network.compile(optimizer, loss(label_smoothing=train.label_smoothing), jit_compile=False)
+        self.network.compile(optimizer, loss, jit_compile=False)
         optimizer.build(self.network.trainable_variables)
 
     @property
@@ -127,7 +134,7 @@ class Trainer:
         return [*own, *self.network.optimizer.variables]
 
     def run(self, path: Path) -> Progress:
-        """All epochs still to do; the state is written to `path` after each."""
+        """All epochs still to do, then the weights to keep; the state is written to `path` after each epoch."""
         progress = Progress.load(path) or Progress(0, [], [], None)
         if progress.epochs:
             for variable, value in zip(self.variables, progress.variables, strict=True):
@@ -141,6 +148,9 @@ class Trainer:
                 progress.best = [np.array(variable) for variable in self.network.weights]
             progress.variables = [np.array(variable) for variable in self.variables]
             progress.save(path)
+        if self.train.keep == "best":
+            for variable, value in zip(self.network.weights, progress.best, strict=True):
+                variable.assign(value)
         return progress
 
     def _patience_ended(self, history: list[dict[str, float]]) -> bool:

@@ -21,7 +21,7 @@ from asclepius.train.examples import Fold, Pixels, fold_number, load_fold
 from asclepius.train.outcome import Outcome, Run, history_table, predictions_table
 from asclepius.train.preprocess import Preprocess
 from asclepius.train.resume import RunState, recipe_digest
-from asclepius.train.schema import HISTORY, PREDICTIONS, RUNS
+from asclepius.train.schema import EMBEDDED, EXAMPLES, HISTORY, PREDICTIONS, RUNS
 from asclepius.train.settings import TrainSettings
 
 
@@ -103,9 +103,10 @@ class Pack:
 
     def _fitted(self, fold: Fold) -> Preprocess:
         real = fold.real
-        if self.model.columns and (fold.training.positions < 0).any():
+        if self.model.columns and fold.valueless:
             raise StudyError(
-                "model.columns: a synthetic image has no age and no sex; choose another balance.method for this arm"
+                f"model.columns: {fold.recipe.settings.method} makes images without age and sex; "
+                "use balance.method: smote, or random_over, for this arm"
             )
         found = Preprocess.fit(
             self.train,
@@ -152,6 +153,8 @@ class Pack:
     def _fits(self, run: Run, fold: Fold, preprocess: Preprocess) -> list[dict]:
         real = fold.real.table["image"]
         records = [fit_record(what, ["train"], real) for what in preprocess.fitted]
+        if fold.recipe.space == "embedding":
+            records.append(fit_record(f"{fold.recipe.settings.method} {EMBEDDED}", ["train"], real))
         if self.model.name == "logistic":
             records.append(fit_record("feature standardisation", ["train"], real))
         elif self.train.keep == "best" or self.train.patience:
@@ -178,6 +181,8 @@ class Pack:
             model = "model.skops" if self.model.name == "logistic" else "model.keras"
             for name in (model, "preprocess.json"):
                 shutil.copyfile(state.folder / name, target / name)
+            if (state.folder / EXAMPLES).exists():
+                shutil.copyfile(state.folder / EXAMPLES, target / EXAMPLES)
             paths = {"model": target / model, "preprocess": target / "preprocess.json"}
             relative = {name: Path(os.path.relpath(path, results)).as_posix() for name, path in paths.items()}
             rows.append(state.finished["row"] | relative)

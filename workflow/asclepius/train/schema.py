@@ -2,6 +2,10 @@
 
 from asclepius.tables import Schema
 
+# Beside a model whose last layers were fitted to synthetic embeddings: those examples, as in balance/table.
+EXAMPLES = "examples.parquet"
+EMBEDDED = "in the embedding"  # ends the name of such a fit in fits.json
+
 PREDICTIONS = Schema(
     "train/predictions",
     {
