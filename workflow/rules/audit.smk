@@ -6,6 +6,7 @@ rule audit:
         dropped=f"{R}/split/dropped.parquet",
         tables=of_recipes("table.parquet"),
         fits=of_recipes("fits.json") + of_packs("fits.json"),
+        models=of_packs("models"),
         predictions=TRAINED,
         manifest=f"{R}/deidentify/manifest.parquet",
         plan=after_plan,

@@ -7,6 +7,7 @@ from asclepius.audit.assignment import Assignment
 from asclepius.audit.examples import check_table
 from asclepius.audit.findings import lines, refusal, table
 from asclepius.audit.fits import Fit, check_fits, check_plan, read_fits
+from asclepius.audit.latent import check_latent
 from asclepius.audit.places import arm_of, recipe_of
 from asclepius.audit.predictions import Predictions
 from asclepius.audit.roles import check_roles
@@ -60,6 +61,7 @@ def run(
     for path in fits:
         for subject, each in read_fits(path).items():
             records.setdefault(subject, []).extend(each)
+        found += check_latent(path, assignment)
     found += check_fits(records, synthetic, assignment)
     if plan_fits:
         found.append(check_plan(plan_fits, tables_.read(manifest, MANIFEST)))
