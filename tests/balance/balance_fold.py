@@ -56,7 +56,7 @@ class Study:
         """Numbers of the training images (of a class)."""
         return np.flatnonzero((self.role == "train") & ((self.labels == label) | (label is None)))
 
-    def balance(self, name="out", fold=0, **settings):
+    def balance(self, name="out", fold=0, columns=None, pixels=True, **settings):
         """Table, folder of what was written."""
         out = self.folder / name
         run(
@@ -70,5 +70,7 @@ class Study:
             recipe=out / "recipe.json",
             synthetic=out / "synthetic.npy",
             fits=out / "fits.json",
+            columns=columns,
+            pixels=pixels,
         )
         return tables.read(out / "table.parquet", TABLE), out
