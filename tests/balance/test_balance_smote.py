@@ -16,24 +16,46 @@ from asclepius.balance.settings import BalanceSettings
 from asclepius.balance.synthesis import make
 
 
-@pytest.mark.parametrize(("shape", "dtype"), [((6, 5, 1), np.int16), ((3, 4, 5, 1), np.uint8), ((6, 5, 3), np.uint8)])
-def test_every_synthetic_image_lies_between_its_parents(tmp_path, shape, dtype):
-    study = Study(tmp_path, ["a"] * 100 + ["b"] * 30, shape=shape, dtype=dtype)
-    table, out = study.balance(method="smote")
+def apart(study):
+    """Its classes, brighter one after the other."""
+    step = {np.dtype(np.int16): 100, np.dtype(np.uint8): 15}[study.pixels.dtype]
+    number = np.unique(study.labels.astype(str), return_inverse=True)[1].reshape(-1, *[1] * (study.pixels.ndim - 1))
+    study.pixels = (study.pixels // 3 + step * number).astype(study.pixels.dtype)
+    for shard, path in enumerate(study.stores):
+        store.write(path, study.pixels[shard::2], study.pixels.shape[1:], study.pixels.dtype)
+    return study
+
+
+KINDS = ("smote", "borderline_smote", "svm_smote", "adasyn", "smote_tomek", "smote_enn")
+
+
+@pytest.mark.parametrize("method", KINDS)
+@pytest.mark.parametrize(("shape", "dtype"), [((6, 5, 1), np.int16), ((3, 4, 5, 1), np.int16), ((6, 5, 3), np.uint8)])
+def test_every_synthetic_image_is_one_of_its_parents_and_a_step_towards_or_from_the_other(
+    tmp_path, method, shape, dtype
+):
+    labels = ["a"] * 100 + ["b"] * 30 + ["c"] * 20
+    study = apart(Study(tmp_path, labels, ("a", "b", "c"), "multiclass", shape, dtype))
+    table, out = study.balance(method=method)
     synthetic = np.load(out / "synthetic.npy").astype(float)
     made = table[table["source"] == "synthetic"]
-    assert len(made) == len(synthetic) == 56
+    assert len(made) == len(synthetic) == json.loads((out / "recipe.json").read_text())["synthetic"]
     steps = []
-    for row, parents in zip(made["row"], made["parents"], strict=True):
+    for row, label, parents in made[["row", "label", "parents"]].itertuples(index=False):
         numbers = [int(token, 16) for token in json.loads(parents)]
-        assert set(numbers) <= set(study.training("b"))
+        assert set(numbers) <= set(study.training(label))
         a, b = study.pixels[numbers].astype(float)
         difference = (b - a).ravel()
         step = difference @ (synthetic[row] - a).ravel() / (difference @ difference)
-        assert -0.01 <= step <= 1.01
-        assert np.abs(a + step * (b - a) - synthetic[row]).max() <= 1  # rounded to the store's type
+        expected = np.clip(a + step * (b - a), np.iinfo(dtype).min, np.iinfo(dtype).max)
+        if dtype is np.uint8 and step < 0:  # what is cut at the type's end has no step of its own
+            continue
+        assert np.abs(expected - synthetic[row]).max() <= 1  # rounded to the store's type
         steps.append(step)
-    assert np.ptp(steps) > 0.7
+    assert set(made["label"]) == {"b", "c"}
+    assert (-0.51 if method == "svm_smote" else -0.01) <= min(steps)
+    assert max(steps) <= 1.01
+    assert np.ptp(steps) > (0.4 if method == "svm_smote" else 0.7)
 
 
 def fold(seed=3, common=60, rare=24, width=12, apart=0.6):
@@ -112,20 +134,41 @@ def test_neighbours_are_the_nearest_of_the_class():
     assert set(rank[np.searchsorted(mine, pairs.base), np.searchsorted(mine, pairs.neighbour)]) == {1, 2, 3}
 
 
-def test_memory_stays_under_twice_the_small_class(tmp_path):
-    study = Study(tmp_path, ["a"] * 12 + ["b"] * 10)
-    n, side = 1200, 64
-    labels = np.array(["b"] * n + ["a"] * 2 * n, dtype=object)
-    study = Study(tmp_path / "warm", ["a"] * 40 + ["b"] * 20)
-    study.balance(method="smote")  # imports are not the data's memory
-    study = Study(tmp_path / "large", labels, shape=(side, side, 1), dtype=np.uint8)
-    study.pixels = None
+def traced_peak(study, **settings) -> int:
+    """Bytes of arrays at the most."""
     tracemalloc.start()
-    study.balance(method="smote")
+    study.balance(**settings)
     peak = tracemalloc.get_traced_memory()[1]
     tracemalloc.stop()
-    small = 0.8 * n * side * side * 4
-    assert peak < 2 * small, f"{peak / 2**20:.0f} MiB, the class as float32 is {small / 2**20:.0f}"
+    return peak
+
+
+def many(folder, common, rare, side=64):
+    """Images of three shades of light; the classes overlap."""
+    study = Study(folder, ["b"] * rare + ["a"] * common, shape=(side, side, 1), dtype=np.uint8)
+    random = np.random.default_rng(1)
+    light = random.normal(0, 1, (common + rare, 3)) + 0.8 * (study.labels == "b")[:, None]
+    images = 128 + 12 * light @ random.normal(0, 1, (3, side * side))
+    for shard, path in enumerate(study.stores):
+        store.write(path, images[shard::2].reshape(-1, side, side, 1).clip(0, 255), (side, side, 1), np.uint8)
+    study.pixels = None
+    return study
+
+
+def test_memory_stays_under_twice_the_small_class(tmp_path):
+    many(tmp_path / "warm", 40, 20, 8).balance(method="smote")  # imports are not the data's memory
+    study = many(tmp_path / "large", 2400, 1200)
+    peak, allowed = traced_peak(study, method="smote"), 2 * 0.8 * 1200 * 64 * 64 * 4
+    assert peak < allowed, f"{peak / 2**20:.0f} MiB, allowed {allowed / 2**20:.0f}"
+
+
+@pytest.mark.parametrize("method", KINDS[1:5])  # the last two clean alike
+def test_memory_of_those_that_search_the_large_class_stays_under_twice_the_fold(tmp_path, monkeypatch, method):
+    monkeypatch.setattr("asclepius.balance.neighbours.SEARCHED", 4 * 2**20)  # as small beside this fold as 32 MB are
+    many(tmp_path / "warm", 40, 20, 8).balance(method=method, k_neighbors=3)  # beside one of 15,000 images
+    study = many(tmp_path / "large", 900, 150)
+    peak, allowed = traced_peak(study, method=method), 2 * 0.8 * 1050 * 64 * 64 * 4
+    assert peak < allowed, f"{peak / 2**20:.0f} MiB, allowed {allowed / 2**20:.0f}"
 
 
 def test_real_chest_x_rays_are_balanced_quickly(tmp_path, real_data):

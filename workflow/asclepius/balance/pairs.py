@@ -54,5 +54,8 @@ class Interpolated(Rows):
         found = np.empty((len(pairs), self.shape[1]), np.float32)
         for part in parts(*found.shape):  # in 64 bits in between, as imbalanced-learn
             first, second = self.rows[pairs.base[part]], self.rows[pairs.neighbour[part]]
-            found[part] = first + pairs.step[part, None] * (second - first)
+            second -= first
+            between = pairs.step[part, None] * second
+            between += first
+            found[part] = between
         return found

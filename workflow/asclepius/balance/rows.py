@@ -7,7 +7,7 @@ import numpy as np
 
 from asclepius.store import Store
 
-BLOCK = 2 * 2**20  # bytes of float32 that are worked on at a time
+BLOCK = 2**20  # bytes of float32 that are worked on at a time
 
 
 class Rows:
@@ -59,12 +59,13 @@ class Stacked(Rows):
 
     def __getitem__(self, which: Any) -> np.ndarray:
         start, stop, _ = which.indices(self.shape[0])
-        found = []
+        found = np.empty((max(stop - start, 0), self.shape[1]), np.float32)
         for part, end in zip(self.parts, self.ends, strict=True):
             begin = end - part.shape[0]
-            if start < end and stop > begin:
-                found.append(part[max(start - begin, 0) : min(stop, end) - begin])
-        return np.concatenate(found)
+            first, last = max(start, begin), min(stop, end)
+            if first < last:
+                found[first - start : last - start] = part[first - begin : last - begin]
+        return found
 
 
 def blocks(rows: Rows | np.ndarray, size: int = BLOCK) -> Iterator[tuple[int, np.ndarray]]:
