@@ -145,12 +145,13 @@ def traced_peak(study, **settings) -> int:
 
 def many(folder, common, rare, side=64):
     """Images of three shades of light; the classes overlap."""
-    study = Study(folder, ["b"] * rare + ["a"] * common, shape=(side, side, 1), dtype=np.uint8)
+    study = Study(folder, ["b"] * rare + ["a"] * common, shape=(1, 1, 1), dtype=np.uint8)  # stored anew below
     random = np.random.default_rng(1)
     light = random.normal(0, 1, (common + rare, 3)) + 0.8 * (study.labels == "b")[:, None]
-    images = 128 + 12 * light @ random.normal(0, 1, (3, side * side))
+    shades = random.normal(0, 1, (3, side * side))
     for shard, path in enumerate(study.stores):
-        store.write(path, images[shard::2].reshape(-1, side, side, 1).clip(0, 255), (side, side, 1), np.uint8)
+        images = ((128 + 12 * each @ shades).clip(0, 255).reshape(side, side, 1) for each in light[shard::2])
+        store.write(path, images, (side, side, 1), np.uint8)
     study.pixels = None
     return study
 

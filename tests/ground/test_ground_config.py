@@ -24,6 +24,10 @@ STUDIES = [ROOT / "config.yaml", *sorted((ROOT / "studies").glob("*.yaml"))]
         ({"arms": {"a": {"train": {"epochs": 0}}}}, "arms.a.train.epochs: input should be greater than"),
         ({"grid": {"balance": ["none"]}}, "write section.option"),
         ({"seeds": [1, 1]}, "every seed once"),
+        (
+            {"arms": {"a": {"model": {"name": "logistic"}, "balance": {"method": "adasyn", "space": "embedding"}}}},
+            "arms.a.balance: adasyn needs a network's embedding, model.name logistic has none; use adasyn on pixels",
+        ),
     ],
 )
 def test_a_wrong_config_is_refused_in_one_sentence(values, sentence):
