@@ -1,9 +1,12 @@
 """Balanced batches."""
 
+from types import SimpleNamespace
+
 import numpy as np
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from asclepius.train.loader import Batches
 from asclepius.train.turns import Turns, expected, membership, shares
 
 LABELS = st.lists(st.integers(0, 2), min_size=5, max_size=150)
@@ -50,3 +53,16 @@ def test_weights_that_do_the_same_are_how_often_an_image_is_drawn():
     counts = sum(np.bincount(turns.draw(random), minlength=72) for _ in range(300)) / 300
     np.testing.assert_allclose(counts, expected(targets, 0.5), atol=0.15)
     assert expected(targets, 0.5).mean() == 1
+
+
+def test_an_epoch_follows_from_seed_and_number_and_augments_an_image_anew_when_it_comes_again():
+    normaliser = SimpleNamespace(batch_size=20, preprocess=None)
+    turns = Turns(np.eye(2)[[0] * 90 + [1] * 10], 1.0)
+    one, two = (Batches(range(100), normaliser, turns=turns) for _ in range(2))
+    for batches in (one, two):
+        batches.start(seed=3, epoch=2)
+    assert all((a == b).all() for a, b in zip(one.indices, two.indices, strict=True))
+    assert len(np.unique(np.concatenate(one.indices))) == 50 + 10
+    assert sorted(np.concatenate(one.draws)) == list(range(100))
+    two.start(seed=3, epoch=3)
+    assert any((a != b).any() for a, b in zip(one.indices, two.indices, strict=True))

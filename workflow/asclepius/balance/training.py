@@ -5,15 +5,18 @@ from dataclasses import dataclass
 import numpy as np
 import pandas as pd
 
+from asclepius.columns import KNOWN
 from asclepius.errors import StudyError
 from asclepius.task import Task
+
+NEEDED = ("image", "label", "shard", "row")  # of 50,000 images the other columns take more room than a small class
 
 
 @dataclass(frozen=True)
 class Training:
     """Args:
     fold: its number.
-    images: rows of quality/images with role train, in order of position.
+    images: rows of quality/images with role train, in order of position; what is needed of them, and table values.
     task: what is asked of them.
     targets: (images, classes) bool.
     """
@@ -40,6 +43,7 @@ class Training:
                 f"balance: {len(here) - len(found)} training images of fold {fold} are not in quality/images; "
                 "the two tables are of different runs, delete split/ and run again"
             )
+        found = found[[name for name in found if name in NEEDED or name in KNOWN or name.startswith("x_")]]
         targets = task.targets(found["label"]) > 0
         for name, count in zip(task.classes, targets.sum(axis=0), strict=True):
             if not count:
