@@ -3,6 +3,7 @@
 from pathlib import Path
 
 import numpy as np
+import pyarrow
 
 from asclepius import store, tables
 from asclepius.balance.examples import Synthetic, example_table
@@ -50,6 +51,7 @@ def run(
         StudyError: the method does not suit the task, or a class is too small for it.
     """
     training = Training.of(tables.read(images, IMAGES), tables.read(folds, FOLDS), Task.read(task), fold)
+    pyarrow.default_memory_pool().release_unused()  # what reading 50,000 rows leaves is more than a class
     _check_method(settings, training)
     shards, places = (training.images[name].to_numpy() for name in ("shard", "row"))
     stored = Stored(Store(Path(stores[0]).parent), shards, places)
