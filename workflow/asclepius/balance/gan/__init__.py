@@ -1,0 +1,1 @@
+"""Synthetic images from a class-conditional generative adversarial network (GAN)."""

@@ -1,0 +1,166 @@
+"""Training the GAN, so that it can stop at any moment and go on."""
+
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass
+from pathlib import Path
+
+import keras
+import numpy as np
+from keras import ops
+
+from asclepius.augment.parameters import generator as stream
+from asclepius.balance.gan import diffaugment, networks
+from asclepius.balance.gan.gradients import Descent
+from asclepius.balance.gan.grid import Scale
+from asclepius.balance.gan.progress import Progress
+from asclepius.balance.gan.settings import GanSettings
+from asclepius.errors import StudyError
+
+_STEP, _DRAW = 5, 6  # streams; augmentation and training have 1 to 4
+# Two time scales (Heusel et al. 2017); beta_1 = 0 as in the works with spectral normalisation and hinge loss.
+RATES = {"generator": 2e-4, "discriminator": 4e-4}
+BETA_1, BETA_2 = 0.0, 0.9
+AVERAGE = 0.998  # of the generator's weights over steps: half of it is the last 350 steps
+SAVED_EVERY = 60  # seconds
+CHUNK = 128  # images drawn at a time
+
+
+def train(
+    images: np.ndarray,
+    labels: np.ndarray,
+    classes: int,
+    settings: GanSettings,
+    seed: int,
+    state: Path | None = None,
+) -> "Gan":
+    """Train on all images from the state's last save to the end of the budget.
+
+    Hinge loss (Lim and Ye 2017); as many images of each class in a batch.
+
+    Args:
+        images: (n, y, x, channel) or (n, z, y, x, channel), stored values.
+        labels: (n,) class numbers; every class occurs.
+        state: file to keep unfinished work in; none is kept without.
+
+    Raises:
+        StudyError: the loss is no number any more.
+    """
+    scale = Scale.of(images, settings.size)
+    keras.utils.clear_session()
+    keras.utils.set_random_seed(seed)
+    trainer = Trainer(images, labels, classes, scale, settings, seed)
+    progress = (Progress.load(state) if state else None) or Progress(0, 0.0, [])
+    trainer.run(progress, state)
+    return Gan(trainer.finished(), scale, classes, seed, progress.steps, progress.seconds)
+
+
+@dataclass(frozen=True)
+class Gan:
+    """A trained generator.
+
+    Args:
+        network: from noise and one-hot labels to images in -1..1.
+        scale: from there to the store.
+        steps, seconds: of training.
+    """
+
+    network: keras.Model
+    scale: Scale
+    classes: int
+    seed: int
+    steps: int
+    seconds: float
+
+    def draw(self, label: int, start: int, count: int) -> Iterator[np.ndarray]:
+        """Images start, start + 1, ... of a class in stored values, some at a time: (m, *shape)."""
+        whole = networks.one_hot(np.full(CHUNK, label), self.classes)
+        for number in range(start // CHUNK, -(-(start + count) // CHUNK)):
+            latent = stream(_DRAW, self.seed, label, number).standard_normal((CHUNK, networks.LATENT), np.float32)
+            found = ops.convert_to_numpy(self.network([latent, whole], training=False))
+            first = max(start - number * CHUNK, 0)
+            yield self.scale.to_stored(found[first : min(CHUNK, start + count - number * CHUNK)])
+
+
+class Trainer:
+    """Steps of one GAN. A step depends on the variables before it and on (seed, step) alone."""
+
+    def __init__(
+        self, images: np.ndarray, labels: np.ndarray, classes: int, scale: Scale, settings: GanSettings, seed: int
+    ):
+        self.images, self.classes, self.scale, self.settings, self.seed = images, classes, scale, settings, seed
+        self.members = [np.flatnonzero(labels == number) for number in range(classes)]
+        shape = (scale.drawn, images.shape[-1], classes, settings.filters)
+        self.generator, self.discriminator = networks.generator(*shape), networks.discriminator(*shape)
+        adam = keras.optimizers.Adam
+        self.optimizers = [
+            adam(RATES["discriminator"], BETA_1, BETA_2),
+            adam(RATES["generator"], BETA_1, BETA_2, use_ema=True, ema_momentum=AVERAGE),
+        ]
+        self._criticise = Descent(self._loss_of_critic, self.discriminator, [self.generator], self.optimizers[0])
+        self._create = Descent(self._loss_of_creator, self.generator, [self.discriminator], self.optimizers[1])
+
+    @property
+    def variables(self) -> list[keras.Variable]:
+        return [each for part in (self.generator, self.discriminator, *self.optimizers) for each in part.variables]
+
+    def finished(self) -> keras.Model:
+        """The generator with the moving average of its weights; training cannot go on afterwards."""
+        self.optimizers[1].finalize_variable_values(self.generator.trainable_variables)
+        return self.generator
+
+    def run(self, progress: Progress, state: Path | None) -> None:
+        """All steps still to do; `progress` follows, and is written to `state` every minute and at the end."""
+        if progress.steps:
+            for variable, value in zip(self.variables, progress.variables, strict=True):
+                variable.assign(value)
+            print(f"gan: resumed after step {progress.steps}", flush=True)
+        before, begin = progress.seconds, time.perf_counter()
+        saved, losses = begin, []
+        while not self._ended(progress):
+            losses.append(self.step(progress.steps + 1))
+            now = time.perf_counter()
+            progress.steps += 1
+            progress.seconds = before + now - begin
+            if now - saved > SAVED_EVERY or self._ended(progress):
+                mean = np.mean(np.array(losses, dtype=np.float64), axis=0)
+                if not np.isfinite(mean).all():
+                    raise StudyError(f"balance gan: the losses before step {progress.steps} are {mean}; use another seed")
+                print(
+                    f"gan: step {progress.steps}, {progress.seconds:.0f} s: discriminator {mean[0]:.3f}, "
+                    f"generator {mean[1]:.3f}",
+                    flush=True,
+                )
+                if state:
+                    progress.variables = [np.array(variable) for variable in self.variables]
+                    progress.save(state)
+                saved, losses = now, []
+
+    def _ended(self, progress: Progress) -> bool:
+        if self.settings.steps is not None:
+            return progress.steps >= self.settings.steps
+        return progress.seconds >= 60 * self.settings.minutes
+
+    def step(self, number: int) -> tuple[float, float]:
+        """One step of each network; their losses before it."""
+        random = stream(_STEP, self.seed, number)
+        labels = np.resize(random.permutation(self.classes), self.settings.batch_size)
+        rows = np.array([random.choice(self.members[label]) for label in labels])
+        real = self.scale.to_unit(self.images[rows])
+        label = networks.one_hot(labels, self.classes)
+        d, n = real.ndim - 2, len(real)
+        latent = random.standard_normal((2, n, networks.LATENT), np.float32)
+        critic = self._criticise.step(real, latent[0], label, diffaugment.numbers(random, 2 * n, d))
+        creator = self._create.step(latent[1], label, diffaugment.numbers(random, n, d))
+        return float(critic), float(creator)
+
+    def _loss_of_critic(self, real, latent, label, u):
+        drawn = ops.stop_gradient(self.generator([latent, label], training=True))
+        images = diffaugment.augment(ops.concatenate([real, drawn]), u)
+        score = self.discriminator([images, ops.concatenate([label, label])], training=True)
+        count = real.shape[0]
+        return ops.mean(ops.relu(1 - score[:count])) + ops.mean(ops.relu(1 + score[count:]))
+
+    def _loss_of_creator(self, latent, label, u):
+        images = diffaugment.augment(self.generator([latent, label], training=True), u)
+        return -ops.mean(self.discriminator([images, label], training=False))
