@@ -14,10 +14,10 @@ from sklearn.pipeline import Pipeline
 from sklearn.preprocessing import StandardScaler
 from threadpoolctl import threadpool_limits
 
+from asclepius.archive import settle
 from asclepius.errors import StudyError
 from asclepius.models.settings import ModelSettings
 from asclepius.task import Task
-from asclepius.train.archive import settle
 from asclepius.train.examples import Examples, Fold
 from asclepius.train.outcome import Outcome, Run
 from asclepius.train.preprocess import Preprocess

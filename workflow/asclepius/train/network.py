@@ -6,6 +6,7 @@ from pathlib import Path
 import keras
 import numpy as np
 
+from asclepius.archive import settle
 from asclepius.augment.augmenter import Augmenter
 from asclepius.augment.parameters import generator
 from asclepius.augment.settings import AugmentSettings
@@ -13,7 +14,6 @@ from asclepius.errors import StudyError
 from asclepius.models import registry
 from asclepius.models.settings import ModelSettings
 from asclepius.train import device, losses
-from asclepius.train.archive import settle
 from asclepius.train.examples import Fold
 from asclepius.train.loader import Batches, Normaliser, prefetched
 from asclepius.train.outcome import Outcome, Run
