@@ -5,7 +5,8 @@ import numpy as np
 from keras import ops
 
 SHIFT = 0.125  # of each axis, at most
-HOLE = 0.5
+HOLE = 0.3
+COLOUR = 0.4
 
 
 def numbers(random: np.random.Generator, count: int, dimensions: int) -> np.ndarray:
@@ -26,18 +27,20 @@ def augment(images: keras.KerasTensor, u: keras.KerasTensor) -> keras.KerasTenso
     d = len(images.shape) - 2
     single = (-1, *[1] * (d + 1))
     axes = tuple(range(1, d + 2))
-    images = images + (ops.reshape(u[:, 0], single) - 0.5)
+    images = images + COLOUR * (ops.reshape(u[:, 0], single) - 0.5)
     grey = ops.mean(images, axis=-1, keepdims=True)
     images = grey + (images - grey) * ops.reshape(2 * u[:, 1], single)
     mean = ops.mean(images, axis=axes, keepdims=True)
-    images = mean + (images - mean) * (ops.reshape(u[:, 2], single) + 0.5)
+    images = mean + (images - mean) * (COLOUR * (ops.reshape(u[:, 2], single) - 0.5) + 1)
     hole = 1.0
     for axis in range(d):
         length = images.shape[axis + 1]
         images = _shifted(images, u[:, 3 + axis], axis + 1)
         centre = ops.floor(u[:, 3 + d + axis] * (length + 1))[:, None]
         inside = ops.abs(ops.arange(length, dtype="float32") + 0.5 - centre) <= HOLE * length / 2
-        hole = hole * ops.reshape(ops.cast(inside, "float32"), [-1] + [length if a == axis else 1 for a in range(d + 1)])
+        hole = hole * ops.reshape(
+            ops.cast(inside, "float32"), [-1] + [length if a == axis else 1 for a in range(d + 1)]
+        )
     return images * (1 - hole)
 
 

@@ -12,6 +12,7 @@ LATENT = 64
 WIDEST = 4  # times the filters at full size
 GROUPS = 8
 SLOPE = 0.2
+GAIN = 2**0.5  # what a leaky ReLU takes from the size of features
 STYLE = 64
 
 
@@ -42,9 +43,9 @@ def generator(shape: tuple[int, ...], channels: int, classes: int, filters: int)
         x = convolution(width, 3, padding="same", name=f"{name}_conv")(x)
         x = layers.GroupNormalization(math.gcd(GROUPS, width), center=False, scale=False, name=f"{name}_norm")(x)
         for what, join in (("scale", layers.Multiply), ("offset", layers.Add)):
-            value = layers.Dense(
-                width, bias_initializer="ones" if what == "scale" else "zeros", name=f"{name}_{what}"
-            )(style)
+            value = layers.Dense(width, bias_initializer="ones" if what == "scale" else "zeros", name=f"{name}_{what}")(
+                style
+            )
             value = layers.Reshape((*[1] * len(shape), width), name=f"{name}_{what}_all")(value)
             x = join(name=f"{name}_{what}d")([x, value])
         x = layers.LeakyReLU(SLOPE, name=f"{name}_relu")(x)
@@ -116,7 +117,7 @@ class SpectralConvolution(Spectral):
         self.add_kernel((*[self.size] * len(self.strides), input_shape[-1], self.filters), bias=True)
 
     def call(self, x, training=False):
-        return self.with_bias(ops.conv(x, self.normalised(training), self.strides, padding="same"))
+        return GAIN * self.with_bias(ops.conv(x, self.normalised(training), self.strides, padding="same"))
 
 
 class SpectralDense(Spectral):

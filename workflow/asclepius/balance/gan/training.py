@@ -19,9 +19,10 @@ from asclepius.errors import StudyError
 
 _STEP, _DRAW = 5, 6  # streams; augmentation and training have 1 to 4
 # Two time scales (Heusel et al. 2017); beta_1 = 0 as in the works with spectral normalisation and hinge loss.
-RATES = {"generator": 2e-4, "discriminator": 4e-4}
+RATES = {"generator": 1e-3, "discriminator": 2e-3}
 BETA_1, BETA_2 = 0.0, 0.9
 AVERAGE = 0.998  # of the generator's weights over steps: half of it is the last 350 steps
+FILTERS = {2: 16, 3: 8}  # at full size
 SAVED_EVERY = 60  # seconds
 CHUNK = 128  # images drawn at a time
 
@@ -90,7 +91,8 @@ class Trainer:
     ):
         self.images, self.classes, self.scale, self.settings, self.seed = images, classes, scale, settings, seed
         self.members = [np.flatnonzero(labels == number) for number in range(classes)]
-        shape = (scale.drawn, images.shape[-1], classes, settings.filters)
+        filters = settings.filters or FILTERS[len(scale.drawn)]
+        shape = (scale.drawn, images.shape[-1], classes, filters)
         self.generator, self.discriminator = networks.generator(*shape), networks.discriminator(*shape)
         adam = keras.optimizers.Adam
         self.optimizers = [
@@ -125,7 +127,9 @@ class Trainer:
             if now - saved > SAVED_EVERY or self._ended(progress):
                 mean = np.mean(np.array(losses, dtype=np.float64), axis=0)
                 if not np.isfinite(mean).all():
-                    raise StudyError(f"balance gan: the losses before step {progress.steps} are {mean}; use another seed")
+                    raise StudyError(
+                        f"balance gan: the losses before step {progress.steps} are {mean}; use another seed"
+                    )
                 print(
                     f"gan: step {progress.steps}, {progress.seconds:.0f} s: discriminator {mean[0]:.3f}, "
                     f"generator {mean[1]:.3f}",
