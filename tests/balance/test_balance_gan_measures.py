@@ -124,7 +124,7 @@ def test_a_copy_in_one_space_alone_is_dropped():
     halved = Space(
         "features", lambda images: images[:, :2], Guard(training[:, :2], np.zeros(100, int), np.arange(100), 0)
     )
-    source = np.concatenate([training[:1] + [0, 0, 5, 5, 5, 5, 5, 5], cloud(5, n=3, shift=9)])
+    source = np.concatenate([training[:1] + np.array([0, 0, 5, 5, 5, 5, 5, 5]), cloud(5, n=3, shift=9)])
     found = draw(lambda start, count: source[start : start + count], 0, 1, [space(training), halved])
     assert found.dropped == [(0, ["features"])]
 

@@ -3,6 +3,7 @@
 import hashlib
 import json
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -63,9 +64,7 @@ def generate(
     found = []
     for label, count in enumerate(missing):
         enough = max(int(count), min(JUDGED, int((training.labels == label).sum())))
-        found.append(
-            draw(lambda start, n, of=label: np.concatenate(list(gan.draw(of, start, n))), label, enough, spaces)
-        )
+        found.append(draw(partial(gan.draw, label), label, enough, spaces))
     document = _document(training, task, gan, missing, found, spaces, seed)
     folder.mkdir(parents=True, exist_ok=True)
     write_text(folder / "quality.json", write_json(document))

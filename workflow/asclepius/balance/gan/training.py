@@ -1,7 +1,6 @@
 """Training the GAN, so that it can stop at any moment and go on."""
 
 import time
-from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -73,14 +72,16 @@ class Gan:
     steps: int
     seconds: float
 
-    def draw(self, label: int, start: int, count: int) -> Iterator[np.ndarray]:
-        """Images start, start + 1, ... of a class in stored values, some at a time: (m, *shape)."""
+    def draw(self, label: int, start: int, count: int) -> np.ndarray:
+        """Images start, start + 1, ... of a class in stored values: (count, *shape)."""
+        found = []
         whole = networks.one_hot(np.full(CHUNK, label), self.classes)
         for number in range(start // CHUNK, -(-(start + count) // CHUNK)):
             latent = stream(_DRAW, self.seed, label, number).standard_normal((CHUNK, networks.LATENT), np.float32)
-            found = ops.convert_to_numpy(self.network([latent, whole], training=False))
-            first = max(start - number * CHUNK, 0)
-            yield self.scale.to_stored(found[first : min(CHUNK, start + count - number * CHUNK)])
+            made = ops.convert_to_numpy(self.network([latent, whole], training=False))
+            here = slice(max(start - number * CHUNK, 0), start + count - number * CHUNK)
+            found.append(self.scale.to_stored(made[here]))
+        return np.concatenate(found)
 
 
 class Trainer:
