@@ -86,6 +86,8 @@ class Study:
                 recipe=self.balanced(fold, "recipe.json"),
                 synthetic=self.balanced(fold, "synthetic.npy"),
                 fits=self.balanced(fold, "fits.json"),
+                generated=self.balanced(fold, "generated"),
+                state=self.balanced(fold, "state"),
             )
         return self
 

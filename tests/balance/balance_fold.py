@@ -70,6 +70,8 @@ class Study:
             recipe=out / "recipe.json",
             synthetic=out / "synthetic.npy",
             fits=out / "fits.json",
+            generated=out / "generated",
+            state=self.folder / "state",
             columns=columns,
             pixels=pixels,
         )

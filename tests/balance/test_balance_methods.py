@@ -18,7 +18,7 @@ from asclepius.balance.weights import class_weights
 from asclepius.errors import StudyError
 from asclepius.provenance import digest
 
-METHODS = [name for name in get_args(Method) if name not in ("smote_enn", "latent_smote")]
+METHODS = [name for name in get_args(Method) if name not in ("smote_enn", "latent_smote", "gan")]
 MAKING = [name for name in METHODS if BalanceSettings(method=name).interpolates]
 LABELS = ["a"] * 80 + ["b"] * 20  # 64 and 16 in training
 

@@ -34,6 +34,8 @@ def run(
     recipe: Path,
     synthetic: Path,
     fits: Path,
+    generated: Path,
+    state: Path,
     columns: list[str] | None = None,
     pixels: bool = True,
 ) -> None:
@@ -45,6 +47,8 @@ def run(
         recipe: JSON with the method, its settings and the classes before and after.
         synthetic: synthetic images in the store's shape, type and units; none unless the method makes some.
         fits: JSON with what was fitted to which images, for the audit.
+        generated: folder with the generator of method gan, its samples and their quality; empty for other methods.
+        state: folder for unfinished work, so that a killed job goes on; nothing stays in it.
         columns, pixels: table values that the arm's model takes, and whether it takes the image.
 
     Raises:
@@ -57,6 +61,7 @@ def run(
     stored = Stored(Store(Path(stores[0]).parent), shards, places)
     random = np.random.default_rng([settings.seed, fold])
     rows, weight, added = np.arange(len(training.images)), 1.0, Synthetic()
+    generated.mkdir(parents=True, exist_ok=True)
     match settings.method:
         case "class_weight":
             weight = class_weights(training.targets, settings.ratio)
@@ -68,6 +73,10 @@ def run(
             from asclepius.balance.interpolation import interpolated  # imports scikit-learn
 
             rows, added = interpolated(settings, training, stored, columns or [], pixels)
+        case "gan":
+            from asclepius.balance.gan.fold import synthesised  # imports Keras
+
+            added = synthesised(settings, training, tables.read(folds, FOLDS), stored, state, generated)
     store.write(synthetic, added.images, stored.image_shape, stored.dtype)
     examples = example_table(training, rows, weight, added.table)
     tables.write(table, examples, TABLE)
@@ -83,10 +92,12 @@ def run(
 
 
 def _check_method(settings: BalanceSettings, training: Training) -> None:
-    if training.multilabel and (settings.interpolates or settings.method == "random_under"):
+    if training.multilabel and (settings.interpolates or settings.method in ("random_under", "gan")):
         why = (
             "an example between two sets of labels has none for certain"
             if settings.interpolates
+            else "it draws images of one class each"
+            if settings.method == "gan"
             else "removing images of a common class removes rare ones with it"
         )
         raise StudyError(

@@ -5,7 +5,7 @@ from typing import Any
 import numpy as np
 import pandas as pd
 
-from asclepius.balance.settings import KNOWN, BalanceSettings
+from asclepius.balance.settings import BalanceSettings
 from asclepius.balance.training import Training
 
 
@@ -24,7 +24,7 @@ def describe(settings: BalanceSettings, training: Training, examples: pd.DataFra
     weight = examples["weight"].to_numpy()
     return {
         "method": settings.method,
-        "settings": {name: getattr(settings, name) for name in ("method", *KNOWN[settings.method])},
+        "settings": settings.known,
         "loss": _loss(settings),
         "sampler": "balanced" if settings.method == "balanced_batches" else "shuffle",
         "space": "embedding" if settings.embedded else "image",

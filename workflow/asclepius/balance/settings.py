@@ -4,6 +4,7 @@ from typing import Any, Literal
 
 from pydantic import Field
 
+from asclepius.balance.gan.settings import GanSettings
 from asclepius.settings import Settings
 
 Method = Literal[
@@ -21,6 +22,7 @@ Method = Literal[
     "smote_tomek",
     "smote_enn",
     "latent_smote",
+    "gan",
 ]
 _SMOTE = ("ratio", "k_neighbors", "space", "seed")
 # The options each method knows; the others are ignored, so that one section can serve a grid of methods.
@@ -39,6 +41,7 @@ KNOWN: dict[str, tuple[str, ...]] = {
     "smote_tomek": _SMOTE,
     "smote_enn": _SMOTE,
     "latent_smote": ("ratio", "k_neighbors", "seed"),
+    "gan": ("ratio", "gan", "seed"),
 }
 
 
@@ -56,6 +59,7 @@ class BalanceSettings(Settings):
     )
     gamma: float = Field(2.0, ge=0, description="focal: how much less well-classified images count")
     tau: float = Field(1.0, gt=0, description="logit_adjustment: 1 for the least mean error over classes")
+    gan: GanSettings = Field(GanSettings(), description="gan: the generative network")
     seed: int = Field(1, ge=0, description="of the draw")
 
     @property
@@ -68,13 +72,18 @@ class BalanceSettings(Settings):
         """Whether examples are made in the embedding of a trained network, in the train stage."""
         return self.method == "latent_smote" or (self.interpolates and self.space == "embedding")
 
+    @property
+    def known(self) -> dict[str, Any]:
+        """The method and the options it knows, as plain values."""
+        return self.model_dump(mode="json", include={"method", *KNOWN[self.method]})
+
     def recipe(self, columns: list[str], pixels: bool) -> dict[str, Any]:
         """What decides the stage's files: method, the options it knows, and the table values it works on.
 
         Args:
             columns, pixels: of the arm's `model` section; they matter only where examples are made of them.
         """
-        found = {name: getattr(self, name) for name in ("method", *KNOWN[self.method])}
+        found = self.known
         if columns and self.interpolates and not self.embedded:
             found |= {"columns": columns, "pixels": pixels}
         return found

@@ -4,14 +4,17 @@ import hashlib
 import json
 from dataclasses import dataclass
 from functools import partial
+from itertools import chain
 from pathlib import Path
 from typing import Any
 
 import keras
 import numpy as np
+import pandas as pd
 
 from asclepius import device
 from asclepius.archive import settle
+from asclepius.balance.examples import Synthetic
 from asclepius.balance.gan import quality
 from asclepius.balance.gan.drawing import Drawn, Space, draw
 from asclepius.balance.gan.features import Features
@@ -19,6 +22,10 @@ from asclepius.balance.gan.memorisation import Guard
 from asclepius.balance.gan.settings import GanSettings
 from asclepius.balance.gan.sheet import Rows, sheet
 from asclepius.balance.gan.training import Gan, train
+from asclepius.balance.rows import Stored
+from asclepius.balance.sampling import enlarged
+from asclepius.balance.settings import BalanceSettings
+from asclepius.balance.training import Training
 from asclepius.provenance import environment, fingerprint, write_json
 from asclepius.tables import replacing, write_text
 from asclepius.task import Task
@@ -43,6 +50,35 @@ class Pictures:
     patients: np.ndarray
 
 
+def synthesised(
+    settings: BalanceSettings, training: Training, folds: pd.DataFrame, stored: Stored, state: Path, folder: Path
+) -> Synthetic:
+    """What the GAN adds to a fold. It is made of all training images together: each parent is "*".
+
+    Args:
+        folds: split/folds; tells which images are of one person.
+        stored: the training images, in their order.
+        state, folder: see `generate`.
+    """
+    missing = enlarged(training.counts, settings.ratio) - training.counts
+    if not missing.any():
+        print(f"gan, fold {training.fold}: the classes are as even as asked for; nothing to draw", flush=True)
+        return Synthetic()
+    images = training.images["image"]
+    here = folds[(folds["fold"] == training.fold) & (folds["role"] == "train")]
+    pictures = Pictures(
+        stored.store.read(stored.shards, stored.rows),
+        training.targets.argmax(axis=1),
+        images.to_numpy(),
+        images.map(here.set_index("image")["group"]).to_numpy(),
+    )
+    seed = int(np.random.SeedSequence([settings.seed, training.fold]).generate_state(1)[0])
+    made = generate(pictures, training.task, missing, settings.gan, seed, state, folder)
+    labels = np.repeat(training.task.classes, [len(each) for each in made])
+    table = pd.DataFrame({"label": labels, "parents": json.dumps(["*"]), "values": None}, dtype=object)
+    return Synthetic(chain.from_iterable(made), table, {"generator": "generated/generator.keras"})
+
+
 def generate(
     training: Pictures, task: Task, missing: np.ndarray, settings: GanSettings, seed: int, state: Path, folder: Path
 ) -> list[np.ndarray]:
@@ -50,7 +86,7 @@ def generate(
 
     Args:
         missing: (classes,) images to make of each.
-        state: folder for unfinished work; empty again at the end.
+        state: folder for unfinished work; gone at the end.
         folder: where quality.json, samples.png and generator.keras are written.
 
     Returns:
@@ -71,6 +107,8 @@ def generate(
     _write_sheet(training, task, gan, found, folder / "samples.png", seed)
     _keep(gan.network, folder / "generator.keras")
     unfinished.unlink(missing_ok=True)
+    if not any(state.iterdir()):
+        state.rmdir()
     for name, each in document["classes"].items():
         for warning in each["warnings"]:
             print(f"gan: {warning}", flush=True)

@@ -113,7 +113,8 @@ def _likeness_warnings(name: str, compared: dict[str, Any]) -> list[str]:
     if share("precision") < HALF:
         found.append(
             f"{name}: only {compared['precision']['synthetic']:.0%} of the synthetic images lie among real ones (of "
-            f"real images {compared['precision']['real']:.0%} do): most look like no real image; train longer or leave them."
+            f"real images {compared['precision']['real']:.0%} do): most look like no "
+            "real image; train longer, or choose another method."
         )
     if share("recall") < HALF or share("coverage") < HALF or share("spacing") < HALF:
         found.append(
