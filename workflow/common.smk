@@ -161,6 +161,15 @@ def recipe_pixels(wildcards):
     return RECIPES[wildcards.recipe].get("pixels", True)
 
 
+def recipe_gpu(wildcards):
+    """A generative network is trained where there is a device, as others are."""
+    return int(RECIPES[wildcards.recipe]["method"] == "gan")
+
+
+def recipe_threads(wildcards):
+    return KERAS_THREADS if recipe_gpu(wildcards) else 1
+
+
 def packs(arm):
     return range(math.ceil(len(RUNS) / ARMS[arm].train.pack))
 
