@@ -54,6 +54,7 @@ class Recipe:
     name: str
     fold: int
     values: dict[str, Any]
+    folder: Path
 
 
 @dataclass(frozen=True)
@@ -221,7 +222,7 @@ def load(config: dict[str, Any], paths: dict[str, Any]) -> Evidence:
 
 
 def _recipe(path: Path) -> Recipe:
-    return Recipe(path.parent.parent.name, _fold(path), json.loads(path.read_text(encoding="utf-8")))
+    return Recipe(path.parent.parent.name, _fold(path), json.loads(path.read_text(encoding="utf-8")), path.parent)
 
 
 def _fold(path: Path) -> int:

@@ -11,7 +11,7 @@ from markupsafe import Markup, escape
 
 import asclepius
 from asclepius import provenance
-from asclepius.report import cohort, comparison, curves, flow, gallery, plots
+from asclepius.report import cohort, comparison, curves, flow, gallery, generated, plots
 from asclepius.report.answer import answer
 from asclepius.report.drawing import Drawing
 from asclepius.report.evidence import Evidence
@@ -39,6 +39,7 @@ class Section:
     tables: list[Table] = field(default_factory=list)
     drawings: list[Drawing] = field(default_factory=list)
     empty: str = ""
+    pictures: list[generated.Picture] = field(default_factory=list)
 
     @property
     def has(self) -> bool:
@@ -207,6 +208,19 @@ def _sections(evidence: Evidence) -> list[Section]:
             "What balancing did to the training examples.",
             _present([comparison.balance(evidence)]),
             empty="No balancing recipe was recorded.",
+        ),
+        *(
+            [
+                Section(
+                    "generated",
+                    "Synthetic images",
+                    generated.LEAD,
+                    generated.tables(evidence),
+                    pictures=generated.pictures(evidence),
+                )
+            ]
+            if generated.folders(evidence)
+            else []
         ),
         Section(
             "thresholds",
