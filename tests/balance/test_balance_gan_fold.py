@@ -24,7 +24,7 @@ def written(tmp_path_factory):
     folder = tmp_path_factory.mktemp("gan")
     study = Study(folder, LABELS, ("a", "b", "c"), "multiclass")
     with pytest.MonkeyPatch.context() as quick:
-        quick.setattr(features, "STEPS", 5)
+        quick.setattr(features, "STEPS", (5, 5))
         return study, *study.balance(method="gan", gan=GAN, ratio=0.75)
 
 

@@ -64,6 +64,7 @@ def test_density_is_not_fooled_by_an_outlier_as_precision_is():
     assert found["coverage"] <= 0.01
 
 
+@settings(deadline=None)
 @given(st.lists(st.integers(0, 9), min_size=2, max_size=60), st.integers(0, 5))
 def test_no_patient_lies_in_both_halves(patients, seed):
     patients = np.array(patients)

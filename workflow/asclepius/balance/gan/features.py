@@ -13,7 +13,9 @@ from asclepius.models.settings import ModelSettings
 from asclepius.task import Task
 
 _BATCH = 7  # stream
-STEPS, BATCH, RATE = 400, 64, 1e-3
+EPOCHS, STEPS = 15, (50, 400)  # so many passes over the images, within these bounds
+BATCH, RATE = 64, 1e-3
+FILTERS = {2: 16, 3: 8}
 BLOCKS = 3
 CHUNK = 256
 
@@ -33,20 +35,23 @@ class Features:
         """
         self.scale = scale
         blocks = min(BLOCKS, int(math.log2(max(scale.drawn))))
-        network = registry.build(ModelSettings(blocks=blocks), (*scale.drawn, images.shape[-1]), task, seed)
+        model = ModelSettings(blocks=blocks, filters=FILTERS[len(scale.drawn)])
+        network = registry.build(model, (*scale.drawn, images.shape[-1]), task, seed)
         network.compile(keras.optimizers.Adam(RATE), "categorical_crossentropy", jit_compile=False)
         members = [np.flatnonzero(labels == number) for number in range(len(task.classes))]
-        for step in range(STEPS):
+        for step in range(int(np.clip(EPOCHS * len(images) / BATCH, *STEPS))):
             random = stream(_BATCH, seed, step)
             drawn = np.resize(random.permutation(len(members)), BATCH)
             rows = np.array([random.choice(members[label]) for label in drawn])
             network.train_on_batch(scale.to_unit(images[rows]), one_hot(drawn, len(members)))
         self._network = keras.Model(network.input, network.get_layer("dense").output)
         found = self._raw(images)
-        self._mean, self._spread = found.mean(axis=0), found.std(axis=0) + 1e-6
+        weight = 1 / np.bincount(labels)[labels]  # each class counts as much, as in the fit
+        self._mean = np.average(found, axis=0, weights=weight)
+        self._spread = np.sqrt(np.average((found - self._mean) ** 2, axis=0, weights=weight)) + 1e-6
 
     def __call__(self, images: np.ndarray) -> np.ndarray:
-        """Features (n, units) of stored images, standardised over the training images."""
+        """Features (n, units) of stored images, standardised over the classes of the training images."""
         return (self._raw(images) - self._mean) / self._spread
 
     def _raw(self, images: np.ndarray) -> np.ndarray:

@@ -4,6 +4,7 @@ from collections.abc import Callable
 from typing import Any
 
 import keras
+import numpy as np
 
 
 class Descent:
@@ -31,7 +32,11 @@ class Descent:
         backend = keras.backend.backend()
         if backend not in ("tensorflow", "jax"):
             raise ValueError(f"balance.method gan: Keras runs on {backend}; set KERAS_BACKEND to tensorflow or jax")
-        self.step = self._tensorflow() if backend == "tensorflow" else self._jax()
+        self._step = self._tensorflow() if backend == "tensorflow" else self._jax()
+
+    def step(self, *arrays: np.ndarray) -> float:
+        """Change the network once; the loss before it."""
+        return float(self._step(*map(keras.ops.convert_to_tensor, arrays)))
 
     def _tensorflow(self) -> Callable[..., Any]:
         import tensorflow as tf

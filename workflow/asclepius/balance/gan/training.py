@@ -157,14 +157,14 @@ class Trainer:
         latent = random.standard_normal((2, n, networks.LATENT), np.float32)
         critic = self._criticise.step(real, latent[0], label, diffaugment.numbers(random, 2 * n, d))
         creator = self._create.step(latent[1], label, diffaugment.numbers(random, n, d))
-        return float(critic), float(creator)
+        return critic, creator
 
     def _loss_of_critic(self, real, latent, label, u):
         drawn = ops.stop_gradient(self.generator([latent, label], training=True))
         images = diffaugment.augment(ops.concatenate([real, drawn]), u)
-        score = self.discriminator([images, ops.concatenate([label, label])], training=True)
-        count = real.shape[0]
-        return ops.mean(ops.relu(1 - score[:count])) + ops.mean(ops.relu(1 + score[count:]))
+        of_real = self.discriminator([images[: real.shape[0]], label], training=True)
+        of_drawn = self.discriminator([images[real.shape[0] :], label], training=False)  # one power iteration per step
+        return ops.mean(ops.relu(1 - of_real)) + ops.mean(ops.relu(1 + of_drawn))
 
     def _loss_of_creator(self, latent, label, u):
         images = diffaugment.augment(self.generator([latent, label], training=True), u)
