@@ -14,7 +14,7 @@ run: $(READY)  ## set up and run the default study
 	PATH="$(CURDIR)/$(ENV)/bin:$$PATH" $(SMK) --cores $(CORES)
 
 test: $(READY)  ## set up and run the tests
-	PATH="$(CURDIR)/$(ENV)/bin:$$PATH" $(ENV)/bin/pytest -m "not study and not bench"
+	PATH="$(CURDIR)/$(ENV)/bin:$$PATH" $(ENV)/bin/pytest -n 2 --dist loadgroup -m "not study and not bench"
 
 studies: $(READY)  ## the ready studies on the real sets in ../shared/data (long)
 	PATH="$(CURDIR)/$(ENV)/bin:$$PATH" $(ENV)/bin/pytest -m study -s

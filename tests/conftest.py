@@ -14,6 +14,17 @@ ROOT = Path(__file__).parents[1]
 SHARED = ROOT.parent / "shared"
 
 
+def pytest_collection_modifyitems(items):
+    """In parallel runs a file stays with one process, and so do all that share the finished tiny study.
+
+    Those take longest and come first, so that no process waits for the other at the end.
+    """
+    items.sort(key=lambda item: "tiny" not in item.fixturenames)
+    for item in items:
+        shares = "tiny" in item.fixturenames
+        item.add_marker(pytest.mark.xdist_group("tiny" if shares else item.nodeid.split("::")[0]))
+
+
 @pytest.fixture(scope="session")
 def real_data():
     """Folder of the real sets; tests that need it skip where it is not there."""
