@@ -8,125 +8,167 @@ from asclepius.errors import StudyError
 
 pytest.importorskip("keras")
 from asclepius.augment.augmenter import Augmenter
-from asclepius.augment.parameters import draw, noise_field
+from asclepius.augment.parameters import Draws
 
-ALL = AugmentSettings(flip=["x", "y"], rotate=20, shift=0.1, zoom=0.1, contrast=0.3, noise=0.2)
-MOVING = ALL.model_copy(update={"noise": 0.0})
-N, BATCH = 10, 4
-IMAGES = np.random.default_rng(1).random((N, 8, 8, 1), dtype=np.float32)
+ALL = AugmentSettings(
+    flip=["x", "y"], rotate=[-20, 20], shift=[-0.1, 0.1], zoom=[0.9, 1.1], crop=[0.8, 1.0], elastic=[0, 0.05],
+    affine={"scale": [0.9, 1.1], "shear": [-5, 5]}, bias_field=[0, 0.3], motion=[-0.1, 0.1], ghosting=[0, 0.5],
+    spike=[0, 0.3], blur=[0, 1.5], low_resolution=[1, 2], gamma=[0.7, 1.4], contrast=[0.7, 1.3],
+    brightness=[-0.2, 0.2], noise=[0, 0.2], rician=[0, 0.1], cutout=[0.1, 0.4], randaugment=2,
+)  # fmt: skip
+MIXING = AugmentSettings(mixup={"alpha": 0.5, "probability": 0.7}, cutmix={"alpha": 1, "probability": 0.7})
+# What changes nothing, written out.
+STILL = AugmentSettings(
+    rotate=0, shift=0, zoom=1, crop=1, elastic=0, affine={"scale": 1, "shear": 0}, bias_field=0, motion=0, ghosting=0,
+    spike=0, blur=0, low_resolution=1, gamma=1, contrast=1, brightness=0, noise=0, rician=0, cutout=0,
+)  # fmt: skip
+N, BATCH, SHAPE = 10, 4, (8, 9, 1)
+IMAGES = np.random.default_rng(1).random((N, *SHAPE), dtype=np.float32)
+TARGETS = np.eye(2, dtype=np.float32)[np.arange(N) % 2]
+WEIGHTS = np.linspace(1, 3, N, dtype=np.float32)
+
+
+def augmented(augmenter, indices, step=0, images=IMAGES):
+    return augmenter(images[indices], TARGETS[indices], WEIGHTS[indices], indices, step)
 
 
 @pytest.fixture(scope="module")
-def moving():
-    return Augmenter(MOVING, (8, 8, 1), BATCH)
+def everything():
+    return Augmenter(ALL, SHAPE, BATCH)
 
 
-def test_row_i_of_the_parameters_depends_on_seed_epoch_and_i_alone():
-    few, many = draw(ALL, (8, 8), 3, 1, 2), draw(ALL, (8, 8), 50, 1, 2)
-    np.testing.assert_array_equal(few.matrices, many.matrices[:3])
-    np.testing.assert_array_equal(few.noise, many.noise[:3])
-    for other in (draw(ALL, (8, 8), 3, 1, 3), draw(ALL, (8, 8), 3, 2, 2)):
-        assert not np.array_equal(few.matrices, other.matrices)
+@pytest.fixture(scope="module")
+def mixing():
+    return Augmenter(MIXING, SHAPE, BATCH)
 
 
 @settings(max_examples=25, deadline=None)
-@given(order=st.permutations(range(N)), size=st.integers(1, BATCH))
-def test_an_image_changes_alike_in_whatever_batch_it_comes(moving, order, size):
-    moving.start(N, seed=1, epoch=3)
-    alone = {i: moving(IMAGES[[i]], np.array([i]), 0) for i in order[:size]}
+@given(order=st.permutations(range(N)), size=st.integers(1, BATCH), seed=st.integers(0, 3))
+def test_an_image_changes_alike_in_whatever_batch_and_step_it_comes(everything, order, size, seed):
+    everything.start(seed, epoch=3)
     indices = np.array(order[:size])
-    together = moving(IMAGES[indices], indices, 5)
-    assert together.shape == (size, 8, 8, 1)
+    together = augmented(everything, indices, step=5)[0]
+    assert together.shape == (size, *SHAPE)
+    assert np.isfinite(together).all()
     for place, i in enumerate(indices):
-        np.testing.assert_array_equal(together[place], alone[i][0])
+        np.testing.assert_array_equal(together[place], augmented(everything, np.array([i]), 0)[0][0])
 
 
-def test_epochs_differ_and_repeat():
-    augmenter = Augmenter(ALL, (8, 8, 1), BATCH)
+def test_epochs_seeds_and_images_differ_and_repeat(everything):
     found = []
-    for epoch in (1, 2, 1):
-        augmenter.start(N, 1, epoch)
-        found.append(augmenter(IMAGES[:BATCH], np.arange(BATCH), 0))
-    np.testing.assert_array_equal(found[0], found[2])
+    for key in ((1, 1), (1, 2), (2, 1), (1, 1)):
+        everything.start(*key)
+        found.append(augmented(everything, np.arange(BATCH))[0])
+    np.testing.assert_array_equal(found[0], found[3])
     assert not np.array_equal(found[0], found[1])
+    assert not np.array_equal(found[0], found[2])
+    same = everything(np.tile(IMAGES[:1], (2, 1, 1, 1)), TARGETS[:2], WEIGHTS[:2], np.array([3, 4]), 0)[0]
+    assert not np.array_equal(same[0], same[1])
 
 
-def test_partial_batches_do_not_compile_again(moving):
-    moving.start(N, 1, 1)
-    for size in (BATCH, 1, 3):
-        moving(IMAGES[:size], np.arange(size), 0)
-    count = getattr(moving._change, "experimental_get_tracing_count", None)
+@pytest.mark.parametrize("shape", [SHAPE, (5, 6, 7, 2)])
+def test_no_strength_changes_no_bit(shape):
+    images = np.random.default_rng(2).normal(size=(3, *shape)).astype(np.float32)
+    augmenter = Augmenter(STILL, shape, BATCH)
+    augmenter.start(1, 1)
+    found = augmenter(images, TARGETS[:3], WEIGHTS[:3], np.arange(3), 0)
+    np.testing.assert_array_equal(found[0], images)
+
+
+def test_a_transform_added_leaves_the_draws_of_others_as_they_are():
+    one = Augmenter(AugmentSettings(rotate=[-20, 20]), SHAPE, BATCH)._drawn(np.arange(N)).all()
+    more = Augmenter(AugmentSettings(rotate=[-20, 20], noise=[0, 1], cutout=0.2), SHAPE, BATCH)
+    np.testing.assert_array_equal(one["matrices"], more._drawn(np.arange(N)).all()["matrices"])
+
+
+def test_draws_look_random():
+    drawn = Draws(1, 2, np.arange(20000)).uniform("anything", 8)
+    assert drawn.min() >= 0
+    assert drawn.max() < 1
+    np.testing.assert_allclose(drawn.mean(axis=0), 0.5, atol=0.01)
+    np.testing.assert_allclose(drawn.var(axis=0), 1 / 12, atol=0.003)
+    apart = [*np.corrcoef(drawn.T)[np.triu_indices(8, 1)], np.corrcoef(drawn[1:, 0], drawn[:-1, 0])[0, 1]]
+    assert np.abs(apart).max() < 0.03
+
+
+@settings(max_examples=20, deadline=None)
+@given(factor=st.floats(0.1, 100), offset=st.floats(-50, 50), seed=st.integers(0, 20))
+def test_whatever_the_normalisation_the_change_is_the_same(everything, factor, offset, seed):
+    everything.start(seed, 1)
+    plain = augmented(everything, np.arange(BATCH))[0]
+    scaled = augmented(everything, np.arange(BATCH), images=(factor * IMAGES + offset).astype(np.float32))[0]
+    np.testing.assert_allclose((scaled - offset) / factor, plain, atol=2e-3 + 1e-4 * abs(offset) / factor)
+
+
+def test_partial_batches_do_not_compile_again(everything):
+    everything.start(1, 1)
+    augmented(everything, np.arange(BATCH))
+    count = getattr(everything._change, "experimental_get_tracing_count", None)
     if count is None:
         pytest.skip("only TensorFlow tells how often it compiled")
-    assert count() == 1
+    before = count()
+    for size in (1, 3):
+        augmented(everything, np.arange(size))
+    augmented(Augmenter(ALL, SHAPE, BATCH), np.arange(2))
+    assert count() == before
 
 
-def test_without_anything_to_do_images_pass_untouched():
-    for plain in (AugmentSettings(), ALL.model_copy(update={"probability": 0.0})):
-        augmenter = Augmenter(plain, (8, 8, 1), BATCH)
-        augmenter.start(N, 1, 1)
-        assert augmenter(IMAGES[:2], np.arange(2), 0) is not None
-        np.testing.assert_array_equal(augmenter(IMAGES[:2], np.arange(2), 0), IMAGES[:2])
+def test_without_anything_to_do_a_batch_passes_untouched():
+    for plain in (AugmentSettings(), ALL.model_copy(update={"probability": 0.0}), AugmentSettings(flip=False)):
+        augmenter = Augmenter(plain, SHAPE, BATCH)
+        assert not augmenter.active
+        assert augmented(augmenter, np.arange(2))[0] is not None
+        np.testing.assert_array_equal(augmented(augmenter, np.arange(2))[0], IMAGES[:2])
 
 
-def test_probability_is_the_share_of_images_changed():
-    half = ALL.model_copy(update={"probability": 0.3})
-    found = draw(half, (8, 8), 4000, 1, 1)
-    same = (found.matrices == draw(AugmentSettings(), (8, 8), 1, 1, 1).matrices).all(axis=(1, 2))
-    assert same.mean() == pytest.approx(0.7, abs=0.03)
-    assert (found.contrast[same] == 1).all()
-    assert (found.noise[same] == 0).all()
+def test_mixing_follows_seed_epoch_and_step_and_mixes_targets_by_what_is_seen(mixing):
+    mixing.start(1, 1)
+    values = np.zeros((BATCH, *SHAPE), np.float32) + np.arange(BATCH, dtype=np.float32)[:, None, None, None]
+    targets = np.eye(BATCH, dtype=np.float32)
+    weights = np.ones(BATCH, np.float32)
+    seen = []
+    for step in range(8):
+        images, soft, heavy = mixing(values, targets, weights, np.arange(BATCH), step)
+        again = mixing(values, targets, weights, np.arange(BATCH), step)
+        for one, other in zip((images, soft, heavy), again, strict=True):
+            np.testing.assert_array_equal(one, other)
+        # An image of the value i everywhere, so that the mean tells how much of which is in it.
+        np.testing.assert_allclose(images.mean(axis=(1, 2, 3)), soft @ np.arange(BATCH), atol=1e-4)
+        np.testing.assert_allclose(soft.sum(axis=1), 1, atol=1e-5)
+        np.testing.assert_allclose(heavy, 1, atol=1e-5)
+        seen.append(soft)
+    assert (np.stack(seen) > 0).sum() > 8 * BATCH
+    assert not np.array_equal(seen[0], seen[1])
 
 
-def test_parameters_stay_within_what_was_asked():
-    found = draw(ALL.model_copy(update={"flip": []}), (8, 8), 4000, 1, 1)
-    linear = found.matrices[:, :, :2].astype(float)
-    zoom = 1 / np.sqrt(np.linalg.det(linear))
-    angle = np.degrees(np.arctan2(linear[:, 0, 1], linear[:, 0, 0]))
-    assert zoom.min() == pytest.approx(0.9, abs=0.01)
-    assert zoom.max() == pytest.approx(1.1, abs=0.01)
-    assert np.abs(angle).max() == pytest.approx(20, abs=0.2)
-    assert found.contrast.min() == pytest.approx(0.7, abs=0.01)
-    assert found.noise.max() == pytest.approx(0.2, abs=0.01)
+def test_weights_mix_so_that_the_loss_is_that_of_both_parts(mixing):
+    from asclepius.augment.mixing import mixed_targets
+
+    targets, weights = np.array([[1.0, 0], [0, 1]]), np.array([1.0, 9.0])
+    logs = np.log(np.array([[0.7, 0.3], [0.2, 0.8]]))
+    partners, share = np.array([1, 0]), np.array([0.25, 0.0])
+    soft, heavy = mixed_targets(targets, weights, partners, share)
+    for i in range(2):
+        parts = (1 - share[i]) * weights[i] * logs[i] @ targets[i]
+        parts += share[i] * weights[partners[i]] * logs[i] @ targets[partners[i]]
+        assert heavy[i] * (soft[i] @ logs[i]) == pytest.approx(parts)
+    nothing = mixed_targets(targets, np.zeros(2), partners, share)
+    np.testing.assert_array_equal(nothing[0], targets)
 
 
-def test_flips_happen_in_half_of_the_images_and_only_along_the_named_axis():
-    found = draw(AugmentSettings(flip=["z"]), (4, 8, 8), 4000, 1, 1).matrices
-    assert (found[:, 0, 0] < 0).mean() == pytest.approx(0.5, abs=0.03)
-    assert (found[:, 1, 1] == 1).all()
-    assert (found[:, 2, 2] == 1).all()
+@pytest.mark.parametrize(
+    ("plain", "shape", "message"),
+    [
+        ({"flip": ["z"]}, SHAPE, r"augment.flip: 'z' is no axis of a 2D image; choose of y, x"),
+        ({"motion": {"axis": "z"}}, SHAPE, r"augment.motion: 'z' is no axis"),
+        ({"randaugment": 2}, (8, 8, 8, 1), r"augment.randaugment: made for 2D"),
+    ],
+)
+def test_what_an_image_has_not_is_refused(plain, shape, message):
+    with pytest.raises(StudyError, match=message):
+        Augmenter(AugmentSettings(**plain), shape, BATCH)
 
 
-def test_contrast_keeps_each_images_mean():
-    augmenter = Augmenter(AugmentSettings(contrast=0.5), (8, 8, 1), BATCH)
-    augmenter.start(N, 1, 1)
-    found = augmenter(IMAGES[:BATCH], np.arange(BATCH), 0)
-    np.testing.assert_allclose(found.mean(axis=(1, 2)), IMAGES[:BATCH].mean(axis=(1, 2)), atol=1e-5)
-    assert not np.allclose(found.std(axis=(1, 2)), IMAGES[:BATCH].std(axis=(1, 2)), atol=1e-3)
-
-
-def test_noise_has_the_deviation_drawn_and_follows_the_step():
-    augmenter = Augmenter(AugmentSettings(noise=0.5), (40, 40, 1), 2)
-    augmenter.start(2, 1, 1)
-    blank = np.zeros((2, 40, 40, 1), np.float32)
-    first, again, other = (augmenter(blank, np.arange(2), step) for step in (0, 0, 1))
-    np.testing.assert_array_equal(first, again)
-    assert not np.array_equal(first, other)
-    np.testing.assert_allclose(first.std(axis=(1, 2, 3)), augmenter._parameters.noise, rtol=0.1)
-    assert not np.array_equal(noise_field((3,), 1, 1, 0), noise_field((3,), 1, 2, 0))
-
-
-def test_masks_move_with_their_images():
-    augmenter = Augmenter(MOVING.model_copy(update={"contrast": 0.0}), (8, 8, 1), BATCH)
-    augmenter.start(N, 1, 1)
-    squares = np.zeros((3, 8, 8, 1), np.float32)
-    squares[:, 2:6, 1:5] = 1
-    indices = np.array([4, 0, 9])
-    moved, masks = augmenter(squares, indices, 0), augmenter.masks(squares.astype(np.uint8), indices)
-    assert masks.dtype == np.uint8
-    assert (masks.astype(bool) == (moved > 0.5)).mean() > 0.97
-
-
-def test_an_axis_the_image_has_not_is_refused():
-    with pytest.raises(StudyError, match=r"augment.flip: 'z' is no axis of a 2D image; choose of y, x"):
-        Augmenter(AugmentSettings(flip=["z"]), (8, 8, 1), BATCH).start(N, 1, 1)
+def test_masks_and_boxes_of_mixed_images_are_refused(mixing):
+    with pytest.raises(StudyError, match="leave out mixup and cutmix"):
+        mixing.masks(IMAGES[:1], np.arange(1))

@@ -47,7 +47,7 @@ def test_an_epoch_costs_no_more_than_plain_fit(tmp_path, capsys, name, shape, n,
     pixels = Pixels(Store(study.stores[0].parent), images)
     fold = load_fold(images, tables.read(tmp_path / "folds.parquet", FOLDS), pixels, study.tables[0], BINARY)
     preprocess = Preprocess.fit(settings, fold.real.chunks, fold.real.table, shape, BINARY)
-    light = AugmentSettings(flip=["x"], rotate=10, shift=0.1)
+    light = AugmentSettings(flip=["x"], rotate=[-10, 10], shift=[-0.1, 0.1])
     ours = Trainer(Run("bench", 0, 1), build(ModelSettings(), shape, BINARY, 1), light, settings, fold, preprocess)
 
     plain = build(ModelSettings(), shape, BINARY, 1)

@@ -54,7 +54,7 @@ def test_normalisation_is_not_what_an_epoch_waits_for(tmp_path, capsys, name, sh
     images = tables.read(tmp_path / "images.parquet", IMAGES).assign(site=["a", "b"] * (n // 2))
     pixels = Pixels(Store(study.stores[0].parent), images)
     fold = load_fold(images, tables.read(tmp_path / "folds.parquet", FOLDS), pixels, study.tables[0], BINARY)
-    light = AugmentSettings(flip=["x"], rotate=10, shift=0.1)
+    light = AugmentSettings(flip=["x"], rotate=[-10, 10], shift=[-0.1, 0.1])
     trainers, fitting = {}, {}
     for method, options in METHODS.items():
         settings = TrainSettings(batch_size=batch_size, keep="last", **options)

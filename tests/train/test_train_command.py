@@ -17,7 +17,7 @@ from asclepius.train.command import run
 from asclepius.train.preprocess import Preprocess
 from asclepius.train.schema import HISTORY, PREDICTIONS, RUNS
 
-LIGHT = AugmentSettings(flip=["x"], rotate=10, shift=0.1, noise=0.1)
+LIGHT = AugmentSettings(flip=["x"], rotate=[-10, 10], shift=[-0.1, 0.1], noise=[0, 0.1])
 
 
 def read(given):

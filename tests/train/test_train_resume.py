@@ -16,7 +16,7 @@ from asclepius.train.command import run
 from asclepius.train.outcome import Run
 from asclepius.train.resume import Progress
 
-LIGHT = AugmentSettings(flip=["x"], rotate=10, shift=0.1, noise=0.1)
+LIGHT = AugmentSettings(flip=["x"], rotate=[-10, 10], shift=[-0.1, 0.1], noise=[0, 0.1])
 LONG = QUICK.model_copy(update={"epochs": 6, "weight_decay": 0.01, "normalise": "nyul"})
 
 # One interpreter imports Keras once and forks each run before anything is computed: three fresh processes for the

@@ -61,6 +61,6 @@ def _kind(annotation: Any) -> str:
     if origin is dict:
         return "mapping"
     if isinstance(annotation, type) and issubclass(annotation, BaseModel):
-        return "mapping, as above"
+        return getattr(annotation, "kind", "mapping, as above")
     names = {str: "text", int: "whole number", float: "number", bool: "true | false", Path: "path"}
     return names.get(annotation, str(annotation))

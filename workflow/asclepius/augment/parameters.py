@@ -1,16 +1,11 @@
-"""What happens to each image in an epoch: a table of random numbers, one row per image."""
+"""Random numbers that a key alone decides: of a whole stream, or of each image of an epoch."""
 
-from dataclasses import dataclass
+import zlib
 
 import numpy as np
 
-from asclepius.augment.settings import AugmentSettings
-from asclepius.augment.spatial import affine
-from asclepius.errors import StudyError
-
-AXES = ("z", "y", "x")
-_UNIFORMS = 11  # numbers drawn per image: changed, 3 flips, angle, 3 shifts, zoom, contrast, noise
-_PARAMETERS, _NOISE = 1, 2  # streams
+PARAMETERS, PARTNERS = 1, 2  # streams; the loader has 3, dropout 4
+_GAMMA = np.uint64(0x9E3779B97F4A7C15)
 
 
 def generator(stream: int, *key: int) -> np.random.Generator:
@@ -19,53 +14,34 @@ def generator(stream: int, *key: int) -> np.random.Generator:
     return np.random.Generator(np.random.Philox(key=words))
 
 
-@dataclass(frozen=True)
-class Parameters:
-    """Args:
-    matrices: (n, d, d + 1), see `spatial.affine`.
-    contrast: (n,), factor.
-    noise: (n,), standard deviation.
+class Draws:
+    """Numbers for some images of an epoch; those of an image depend on (seed, epoch, its index) and their name alone.
+
+    SplitMix64 (Steele, Lea & Flood 2014), whose numbers can be had in any order: no table of all images is kept, and
+    another transform, batch or order changes none.
     """
 
-    matrices: np.ndarray
-    contrast: np.ndarray
-    noise: np.ndarray
+    def __init__(self, seed: int, epoch: int, indices: np.ndarray):
+        """Args:
+        indices: (n,), of each image in the training table.
+        """
+        self._key = np.random.SeedSequence((PARAMETERS, seed, epoch)).generate_state(1, np.uint64)[0]
+        self.indices = np.asarray(indices, np.uint64)
+
+    def words(self, name: str, *shape: int) -> np.ndarray:
+        """(n, *shape), uint64."""
+        with np.errstate(over="ignore"):
+            stream = _mixed(self._key + np.uint64(zlib.crc32(name.encode())) * _GAMMA)
+            images = _mixed(stream + (self.indices + np.uint64(1)) * _GAMMA)
+            counters = np.arange(1, int(np.prod(shape)) + 1, dtype=np.uint64) * _GAMMA
+            return _mixed(images[:, None] + counters).reshape(-1, *shape)
+
+    def uniform(self, name: str, *shape: int) -> np.ndarray:
+        """(n, *shape), evenly from 0 to below 1."""
+        return (self.words(name, *shape) >> np.uint64(11)) * 2.0**-53
 
 
-def draw(settings: AugmentSettings, shape: tuple[int, ...], count: int, seed: int, epoch: int) -> Parameters:
-    """The parameters of all images of an epoch; row i depends on (seed, epoch, i) only, never on batch or order.
-
-    Args:
-        shape: (y, x) or (z, y, x), pixels.
-        count: of images.
-
-    Raises:
-        StudyError: a flip along an axis the image has not.
-    """
-    axes = AXES[-len(shape) :]
-    unknown = set(settings.flip) - set(axes)
-    if unknown:
-        raise StudyError(
-            f"augment.flip: {sorted(unknown)[0]!r} is no axis of a {len(shape)}D image; choose of {', '.join(axes)}"
-        )
-    u = generator(_PARAMETERS, seed, epoch).random((count, _UNIFORMS))
-    changed = u[:, 0] < settings.probability
-    spread = np.where(changed[:, None], 2 * u - 1, 0.0)  # -1..1, and nothing where unchanged
-    d = len(shape)
-    flip = (u[:, 1 : 1 + d] < 0.5) & np.isin(axes, settings.flip) & changed[:, None]
-    return Parameters(
-        matrices=affine(
-            flip=flip,
-            angle=settings.rotate * spread[:, 4],
-            shift=settings.shift * spread[:, 5 : 5 + d] * np.asarray(shape),
-            zoom=1 + settings.zoom * spread[:, 8],
-            shape=shape,
-        ),
-        contrast=(1 + settings.contrast * spread[:, 9]).astype(np.float32),
-        noise=np.where(changed, settings.noise * u[:, 10], 0.0).astype(np.float32),
-    )
-
-
-def noise_field(shape: tuple[int, ...], seed: int, epoch: int, step: int) -> np.ndarray:
-    """Standard normal numbers for one batch, float32, decided by (seed, epoch, step)."""
-    return generator(_NOISE, seed, epoch, step).standard_normal(shape, dtype=np.float32)
+def _mixed(words: np.ndarray) -> np.ndarray:
+    words = (words ^ (words >> np.uint64(30))) * np.uint64(0xBF58476D1CE4E5B9)
+    words = (words ^ (words >> np.uint64(27))) * np.uint64(0x94D049BB133111EB)
+    return words ^ (words >> np.uint64(31))

@@ -105,7 +105,7 @@ class Batches(keras.utils.PyDataset):
         # An image that comes again is augmented anew.
         self.draws = np.array_split(np.arange(count), self.steps) if self.turns else self.indices
         if self.augmenter:
-            self.augmenter.start(len(self.examples), seed, epoch)
+            self.augmenter.start(seed, epoch)
 
     @property
     def largest(self) -> int:
@@ -119,9 +119,8 @@ class Batches(keras.utils.PyDataset):
         indices = self.indices[step]
         stored = self.examples.read(indices)
         images = self.normaliser(stored, self.measured(stored, indices))
-        if self.augmenter:
-            images = self.augmenter(images, self.draws[step], step)
-        return images, self.examples.targets[indices], self.examples.weights[indices]
+        batch = images, self.examples.targets[indices], self.examples.weights[indices]
+        return self.augmenter(*batch, self.draws[step], step) if self.augmenter else batch
 
 
 def prefetched(batches: Batches) -> Iterator[Batch]:

@@ -10,6 +10,7 @@ from asclepius.archive import settle
 from asclepius.augment.augmenter import Augmenter
 from asclepius.augment.parameters import generator
 from asclepius.augment.settings import AugmentSettings
+from asclepius.augment.spacing import usual_spacing
 from asclepius.errors import StudyError
 from asclepius.models import registry
 from asclepius.models.settings import ModelSettings
@@ -109,7 +110,8 @@ class Trainer:
         self.recipe, ratio = fold.recipe, fold.recipe.settings.ratio
         turns = Turns(fold.training.targets, ratio) if self.recipe.sampler == "balanced" else None
         self.batches = Batches(fold.training, self.normaliser, turns=turns)
-        augmenter = Augmenter(augment, preprocess.input_shape, self.batches.largest)
+        spacing = usual_spacing(fold.real.table["spacing"])
+        augmenter = Augmenter(augment, preprocess.input_shape, self.batches.largest, spacing)
         self.batches.augmenter = augmenter if augmenter.active else None
         self._compile()
 
