@@ -208,6 +208,8 @@ def of_recipes(name):
 STORES = expand(f"{R}/resample/store/shard-{{shard}}.npy", shard=SHARDS)
 MASKS = expand(f"{R}/resample/masks/shard-{{shard}}.npy", shard=SHARDS)
 TRAINED = of_packs("predictions.parquet")
+AUGMENTED = {arm: ARMS[arm].augment.model_dump(mode="json") for arm in ARMS if ARMS[arm].augment.active}
+SHEETS = [f"{R}/augment/{arm}.png" for arm in AUGMENTED]
 
 # One Keras job at a time on one machine; on a cluster (no --cores) the profile says how many threads.
 KERAS_THREADS = workflow._cores or 2

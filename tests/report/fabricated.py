@@ -8,6 +8,7 @@ import fabricated_scores
 import numpy as np
 import pandas as pd
 from fabricated_cohort import Cohort, Shape
+from PIL import Image
 
 from asclepius import tables
 from asclepius.audit.schema import FINDINGS
@@ -25,6 +26,7 @@ class Fabricated(Cohort):
         self._training()
         self._evaluation()
         self._explanation()
+        self._sheets()
         self._findings()
 
     def runs_of(self):
@@ -243,6 +245,14 @@ class Fabricated(Cohort):
             heat=np.array(heat, np.float32) if heat else empty,
             mask=np.array(mask) if mask else empty.astype(bool),
         )
+
+    def _sheets(self) -> None:
+        """Contact sheets of all arms but the first; the last two augment alike."""
+        words = {arm: f"Rotation by ±{min(number, 2)}°." for number, arm in enumerate(self.shape.arms[1:], 1)}
+        self._path("words", "augment/words.json").write_text(write_json(words), encoding="utf-8")
+        self.paths["sheets"] = [self.root / "augment" / f"{arm}.png" for arm in words]
+        for path in self.paths["sheets"]:
+            Image.new("RGB", (40, 20), "grey").save(path)
 
     def _findings(self) -> None:
         rows = []

@@ -255,3 +255,13 @@ def test_every_arm_keeps_its_colour_in_all_figures(reported):
         assert all(look.colour in svg for look in colours.values()), name
     twelve = looks(list(LONG))
     assert len({(look.colour, str(look.dash)) for look in twelve.values()}) == 12
+
+
+def test_each_way_of_augmenting_is_shown_once_with_its_arms(reported):
+    study, html = reported(SHAPES["binary"])
+    part = html.split('id="augmentation"')[1].split("</section>")[0]
+    arms = study.shape.arms[1:]
+    assert part.count("<img ") == 2 < len(arms)
+    assert f"{arms[0]}: Rotation by ±1°." in part
+    assert f"{', '.join(arms[1:])}: Rotation by ±2°." in part
+    assert part.count("data:image/png;base64,") == 2

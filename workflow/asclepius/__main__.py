@@ -15,6 +15,7 @@ STAGES = {
     "resample": "one grid and one compact type for every image of a shard",
     "quality": "what is kept, what is not, and why",
     "split": "folds by patient",
+    "augment": "contact sheets of what augmentation does",
     "balance": "the training table of a fold and its synthetic examples",
     "train": "fit one arm on its folds and seeds",
     "audit": "prove that nothing leaked",

@@ -19,6 +19,8 @@ rule report:
         choice=f"{R}/evaluate/choice.json",
         gallery=f"{R}/explain/gallery.parquet",
         heat=f"{R}/explain/heat.npz",
+        sheets=SHEETS,
+        words=f"{R}/augment/words.json",
     output:
         page=report(f"{R}/report.html", caption="../report/page.rst", category="Report"),
         figures=directory(f"{R}/report/figures"),

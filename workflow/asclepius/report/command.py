@@ -29,6 +29,8 @@ def run(
     choice: Path,
     gallery: Path,
     heat: Path,
+    sheets: list[Path],
+    words: Path,
     page: Path,
     figures: Path,
 ) -> None:
@@ -36,6 +38,7 @@ def run(
 
     Args:
         config: the whole study as settings, shown at the end of the page; absolute paths lose their folders.
+        sheets, words: of the augment stage.
         page: the page; it needs no other file and no network.
         figures: folder of the page's figures as SVG and PNG; what it held before is removed.
 

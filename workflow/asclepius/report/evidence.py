@@ -80,6 +80,7 @@ class Evidence:
     choice: dict[str, Any]
     gallery: pd.DataFrame
     heat: dict[str, np.ndarray]
+    sheets: dict[str, tuple[str, bytes]]  # by arm: transforms in words, and the contact sheet
 
     def __post_init__(self) -> None:
         if self.choice["arm"] not in self.arms:
@@ -214,6 +215,8 @@ def load(config: dict[str, Any], paths: dict[str, Any]) -> Evidence:
     found["task"] = Task.read(paths["task"])
     found["flow"] = json.loads(Path(paths["flow"]).read_text(encoding="utf-8"))
     found["choice"] = json.loads(Path(paths["choice"]).read_text(encoding="utf-8"))
+    words = json.loads(Path(paths["words"]).read_text(encoding="utf-8"))
+    found["sheets"] = {path.stem: (words[path.stem], path.read_bytes()) for path in map(Path, paths["sheets"])}
     with np.load(paths["heat"]) as arrays:
         found["heat"] = {name: arrays[name] for name in arrays.files}
     return Evidence(

@@ -1,14 +1,13 @@
 """Synthetic images of a generative network: how they look, how good they are, and whether any is a copy."""
 
-import base64
 import json
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from asclepius.report.evidence import Evidence
+from asclepius.report.picture import Picture
 from asclepius.report.tabular import Cell, Table, row
 from asclepius.report.wording import UNKNOWN, count, number, percent
 
@@ -30,20 +29,6 @@ NOTE = (
 )
 
 
-@dataclass(frozen=True)
-class Picture:
-    """A PNG on the page.
-
-    Args:
-        source: its bytes as a data address.
-        description: for those who cannot see it.
-    """
-
-    title: str
-    description: str
-    source: str
-
-
 def folders(evidence: Evidence) -> dict[str, list[Path]]:
     """Folders with synthetic images and their quality, by recipe, in the order of the folds."""
     found: dict[str, list[Path]] = {}
@@ -60,7 +45,7 @@ def pictures(evidence: Evidence) -> list[Picture]:
         Picture(
             f"Samples, {name}",
             f"Rows of images of {', '.join(evidence.task.classes)}: real ones, and below them synthetic ones.",
-            "data:image/png;base64," + base64.b64encode((paths[0] / "samples.png").read_bytes()).decode("ascii"),
+            (paths[0] / "samples.png").read_bytes(),
         )
         for name, paths in folders(evidence).items()
     ]

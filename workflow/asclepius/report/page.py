@@ -11,10 +11,11 @@ from markupsafe import Markup, escape
 
 import asclepius
 from asclepius import provenance
-from asclepius.report import cohort, comparison, curves, flow, gallery, generated, plots
+from asclepius.report import augmentation, cohort, comparison, curves, flow, gallery, generated, plots
 from asclepius.report.answer import answer
 from asclepius.report.drawing import Drawing
 from asclepius.report.evidence import Evidence
+from asclepius.report.picture import Picture
 from asclepius.report.settings import ReportSettings
 from asclepius.report.tabular import Table
 from asclepius.report.wording import DEFINITIONS, METRICS, metric, role, without_home
@@ -39,11 +40,11 @@ class Section:
     tables: list[Table] = field(default_factory=list)
     drawings: list[Drawing] = field(default_factory=list)
     empty: str = ""
-    pictures: list[generated.Picture] = field(default_factory=list)
+    pictures: list[Picture] = field(default_factory=list)
 
     @property
     def has(self) -> bool:
-        return bool(self.tables or self.drawings)
+        return bool(self.tables or self.drawings or self.pictures)
 
 
 @dataclass(frozen=True)
@@ -221,6 +222,15 @@ def _sections(evidence: Evidence) -> list[Section]:
             ]
             if generated.folders(evidence)
             else []
+        ),
+        Section(
+            "augmentation",
+            "Augmentation",
+            "What training images look like to the network, epoch by epoch. Every value is drawn anew for each image "
+            "and epoch between the limits named; a percentage is the share of images. Validation and test images are "
+            "never changed.",
+            pictures=augmentation.sheets(evidence),
+            empty="No arm augments.",
         ),
         Section(
             "thresholds",

@@ -1,0 +1,4 @@
+from asclepius.augment.command import run
+from asclepius.command import execute
+
+execute(run, snakemake)
