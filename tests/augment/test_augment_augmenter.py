@@ -88,7 +88,8 @@ def test_draws_look_random():
     np.testing.assert_allclose(drawn.mean(axis=0), 0.5, atol=0.01)
     np.testing.assert_allclose(drawn.var(axis=0), 1 / 12, atol=0.003)
     apart = [*np.corrcoef(drawn.T)[np.triu_indices(8, 1)], np.corrcoef(drawn[1:, 0], drawn[:-1, 0])[0, 1]]
-    assert np.abs(apart).max() < 0.03
+    other = Draws(1, 2, np.arange(20000)).uniform("another", 8)
+    assert np.abs([*apart, *(np.corrcoef(drawn[:, i], other[:, i])[0, 1] for i in range(8))]).max() < 0.03
 
 
 @settings(max_examples=20, deadline=None)

@@ -63,13 +63,13 @@ def test_a_preset_gives_way_to_laterality_and_to_what_stands_beside_it(preset, d
 
 
 def test_every_preset_and_ready_form_fits_the_schema():
-    schema = config.Study.model_json_schema()
+    schema = jsonschema.Draft202012Validator(config.Study.model_json_schema())
     forms = [{name: 1.0} for name in ("rotate", "zoom", "crop", "contrast")]
     forms += [{"flip": ["x"]}, {"flip": False}, {"blur": {"sigma": [0.5, 1], "probability": 0.1}}, {"randaugment": 2}]
     for values in [*forms, *(preset(3) for preset in PRESETS.values())]:
-        jsonschema.validate({"augment": values}, schema)
+        schema.validate({"augment": values})
     with pytest.raises(jsonschema.ValidationError):
-        jsonschema.validate({"augment": {"blur": "much"}}, schema)
+        schema.validate({"augment": {"blur": "much"}})
 
 
 def test_every_transform_has_words_and_a_line_in_the_reference():
@@ -83,7 +83,7 @@ def test_every_transform_has_words_and_a_line_in_the_reference():
     )
 
 
-@settings(max_examples=15, deadline=None)
+@settings(max_examples=10, deadline=None)
 @given(low=st.floats(-30, 30), extent=st.floats(0, 20), probability=st.floats(0.01, 1), whole=st.floats(0.2, 1))
 def test_amounts_stay_within_what_was_asked_in_the_share_of_images_asked(low, extent, probability, whole):
     from asclepius.augment.amounts import Amounts
@@ -93,7 +93,7 @@ def test_amounts_stay_within_what_was_asked_in_the_share_of_images_asked(low, ex
         brightness={"offset": [low / 10, (low + extent) / 10], "probability": probability}, crop=[0.5, 0.9],
         flip={"axes": ["x"], "probability": 0.3}, probability=whole,
     )  # fmt: skip
-    found = Amounts(chosen, (16, 16), None, Draws(1, 1, np.arange(3000))).all()
+    found = Amounts(chosen, (16, 16), None, Draws(1, 1, np.arange(2000))).all()
     drawn = found["brightness"].astype(float)
     on = drawn != 0
     if abs(low) > 0.1:
