@@ -3,7 +3,7 @@
 import json
 from collections import defaultdict
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 import pandas as pd
@@ -16,7 +16,7 @@ from asclepius.provenance import digest
 from asclepius.resample.schema import FIXED_TEST
 
 # What may look at validation patients; everything else is fitted to training images alone, and nothing to test.
-ON_VALIDATION = frozenset({"best epoch", "threshold", "temperature"})
+ON_VALIDATION = frozenset({"best epoch", "threshold", "temperature", "recalibration"})
 
 
 @dataclass(frozen=True)
@@ -82,6 +82,20 @@ def check_fits(fits: dict[str, list[Fit]], synthetic: set[str], assignment: Assi
         else:
             sentence = "Nothing was fitted to data."
         yield Finding(check, subject, not problems, len(records), sentence)
+
+
+def check_later(records: list[dict], assignment: Assignment) -> Iterator[Finding]:
+    """What a stage behind the audit fitted, e.g. thresholds and recalibration: one finding per arm and fold.
+
+    Args:
+        records: of `provenance.fit_record`, with arm and fold (and seed).
+    """
+    found: dict[str, list[Fit]] = defaultdict(list)
+    for record in records:
+        subject = f"arm {record['arm']} fold {record['fold']}"
+        found[subject].append(_fit(subject, record, record["fold"]))
+    for finding in check_fits(found, set(), assignment):
+        yield replace(finding, check=f"decisions {finding.check}")
 
 
 def check_plan(path: Path, released: pd.DataFrame) -> Finding:
