@@ -21,6 +21,9 @@ OUTPUTS = {
     "metrics": "evaluate/metrics.parquet",
     "differences": "evaluate/differences.parquet",
     "thresholds": "evaluate/thresholds.parquet",
+    "recalibrations": "evaluate/recalibrations.parquet",
+    "fits": "evaluate/fits.json",
+    "checks": "evaluate/findings.parquet",
     "curves": "evaluate/curves.parquet",
     "confusion": "evaluate/confusion.parquet",
     "choice": "evaluate/choice.json",
@@ -47,7 +50,9 @@ class Study:
         folder = self.folder
         tables.write(folder / "in/images.parquet", self.images, IMAGES)
         tables.write(folder / "in/findings.parquet", self.findings, FINDINGS)
-        folds = self.images[["image", "patient"]].assign(fold=0, role="test")
+        predicted = self.predictions.drop_duplicates(["image", "fold"])[["image", "fold", "role"]]
+        everyone = self.images[["image", "patient"]].merge(pd.DataFrame({"fold": predicted["fold"].unique()}), "cross")
+        folds = everyone.merge(predicted, "left", ["image", "fold"]).fillna({"role": "train"})
         folds["group"] = folds["patient"].map(self.group or {}).fillna(folds["patient"])
         tables.write(folder / "in/folds.parquet", folds, FOLDS)
         self.task.write(folder / "in/task.json")

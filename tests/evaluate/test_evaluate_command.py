@@ -8,9 +8,12 @@ import pytest
 from sklearn.metrics import roc_auc_score
 
 from asclepius import tables
+from asclepius.audit.schema import FINDINGS
 from asclepius.errors import StudyError
-from asclepius.evaluate.schema import CONFUSION, CURVES, DIFFERENCES, METRICS, THRESHOLDS
+from asclepius.evaluate.catalogue import DECIDED, RECALIBRATED
+from asclepius.evaluate.schema import CONFUSION, CURVES, DIFFERENCES, METRICS, RECALIBRATIONS, THRESHOLDS
 from asclepius.evaluate.settings import EvaluateSettings
+from asclepius.split.schema import FOLDS
 from asclepius.train.schema import PREDICTIONS
 
 
@@ -30,6 +33,8 @@ def test_all_files_are_written_and_deterministic(make_study, kind):
         "evaluate/metrics": METRICS,
         "evaluate/differences": DIFFERENCES,
         "evaluate/thresholds": THRESHOLDS,
+        "evaluate/recalibrations": RECALIBRATIONS,
+        "evaluate/findings": FINDINGS,
         "evaluate/curves": CURVES,
         "evaluate/confusion": CONFUSION,
         "predictions": PREDICTIONS,
@@ -40,7 +45,7 @@ def test_all_files_are_written_and_deterministic(make_study, kind):
         assert (study.folder / path).read_bytes() == (again.folder / path).read_bytes(), path
     metrics = study.read("metrics")
     assert set(metrics["role"]) == {"validation", "test", "external"}
-    headline = metrics.query("fold == 'all' and seed == 'all' and subgroup == 'all'")
+    headline = metrics.query("fold == 'all' and seed == 'all' and subgroup == 'all'").dropna(subset=["low"])
     assert (headline["low"] <= headline["value"]).all()
     assert (headline["value"] <= headline["high"]).all()
     assert set(metrics["class"]) == ({"all"} if kind == "binary" else {"all", "a", "b", "c"})
@@ -85,6 +90,8 @@ def test_test_images_decide_neither_threshold_nor_choice(make_study, kind):
     turned.run()
     assert study.choice() == turned.choice()
     assert study.read("thresholds").equals(turned.read("thresholds"))
+    assert study.read("recalibrations").equals(turned.read("recalibrations"))
+    assert (study.folder / "evaluate/fits.json").read_bytes() == (turned.folder / "evaluate/fits.json").read_bytes()
     assert not study.read("metrics").equals(turned.read("metrics"))
 
 
@@ -120,7 +127,65 @@ def test_differences_are_paired(make_study):
     assert value(table, arm="a", metric="auc")["p"] == 1.0
     good = value(table, arm="good", metric="auc")
     assert good["low"] > 0
-    assert good["p"] < 0.01
+    assert good["p"] <= good["p_holm"] < 0.03
+    assert good["p_holm"] == pytest.approx(3 * good["p"]), "the smallest of three"
+    assert (good["seeds"], good["agree"]) == (2, 2)
+
+
+def test_a_difference_says_in_how_many_seeds_it_shows(make_study):
+    study = make_study(skill={"none": 1.0, "smote": 3.0})
+    frame = study.predictions
+    rows = (frame["arm"] == "smote") & (frame["seed"] == 2) & (frame["role"] == "test")
+    frame.loc[rows, "probability"] = 1 - frame.loc[rows, "probability"]
+    study.run()
+    found = value(study.read("differences"), metric="auc")
+    assert (found["seeds"], found["agree"]) == (2, 1)
+
+
+def test_an_arm_with_other_probabilities_is_alike_again_after_recalibration(make_study):
+    study = make_study(skill={"none": 2.0, "shifted": 2.0}, n=1200, folds=1, seeds=(1,), per_patient=1)
+    frame = study.predictions
+    same = frame[frame["arm"] == "none"].copy()
+    ill = same["class"] == "ill"
+    odds = np.log(same["probability"] / (1 - same["probability"])) * 2 + np.where(ill, 2, -2)
+    same = same.assign(arm="shifted", probability=1 / (1 + np.exp(-odds)))
+    study.predictions = pd.concat([frame[frame["arm"] == "none"], same], ignore_index=True)
+    study.run()
+    table = study.read("differences")
+    for name in ("brier", "ece", "intercept_error"):
+        assert value(table, metric=name)["low"] > 0, f"{name}: the shifted arm is worse"
+    for name in ("brier", "ece", "intercept_error", "slope_error"):
+        after = value(table, metric=f"{name}_recalibrated")
+        assert abs(after["value"]) < 0.01, f"{name}: the same ranking recalibrates to the same probabilities"
+    assert value(table, metric="auc")["value"] == 0
+
+
+def test_classes_are_compared_each_by_itself(make_study):
+    study = make_study("multiclass", seeds=(1,))
+    study.run()
+    table = study.read("differences")
+    assert set(table["class"]) == {"all", "a", "b", "c"}
+    assert table[(table["metric"] == "auc") & (table["class"] != "all")]["p"].notna().all()
+    signed = table[table["metric"].str.startswith("calibration_")]
+    assert "all" not in set(signed["class"]), "opposite faults of classes would cancel"
+
+
+def test_what_was_fitted_is_recorded_and_checked(make_study):
+    study = make_study(seeds=(1,), n=120)
+    study.run()
+    fits = json.loads((study.folder / "evaluate/fits.json").read_text())["fits"]
+    assert {(fit["what"], *fit["roles"]) for fit in fits} == {
+        ("threshold", "validation"),
+        ("recalibration", "validation"),
+    }
+    assert study.read("checks")["passed"].all()
+    study.write()
+    folds = pd.read_parquet(study.folder / "in/folds.parquet")
+    moved = folds[folds["role"] == "validation"].index[0]
+    folds.loc[moved, "role"] = "test"
+    tables.write(study.folder / "in/moved.parquet", folds, FOLDS)
+    with pytest.raises(StudyError, match="threshold was fitted to 24 images that are not the 23 validation"):
+        study.run(folds=study.folder / "in/moved.parquet")
 
 
 def test_notes_and_subgroups(make_study):
@@ -131,9 +196,9 @@ def test_notes_and_subgroups(make_study):
     metrics = study.read("metrics")
     whole = metrics[(metrics["subgroup"] == "all")]
     assert whole["note"].str.contains("each image counted as its own patient").all()
-    marked = whole["note"].str.contains("thresholds were chosen on these images")
-    decided = ~whole["metric"].isin(["auc", "average_precision", "brier"])
-    assert (marked == (decided & (whole["role"] == "validation"))).all()
+    for words, names in (("thresholds were chosen on", DECIDED), ("recalibration was fitted to", RECALIBRATED)):
+        marked = whole["note"].str.contains(words)
+        assert (marked == (whole["metric"].isin(names) & (whole["role"] == "validation"))).all()
     few = value(metrics, subgroup="sex=unknown", arm="none", metric="auc")
     assert np.isnan(few["value"])
     assert few["n"] == 4

@@ -16,7 +16,9 @@ def cases():
     patient = np.arange(150) // 2
     target = (generator.random(75) < 0.3)[patient]
     probability = np.round(1 / (1 + np.exp(1 - 1.5 * target - generator.normal(size=150))), 2)
-    return Cases(np.arange(150), patient, target[:, None], probability[:, None], probability[:, None] > 0.5)
+    return Cases(
+        np.arange(150), patient, target[:, None], probability[:, None], probability[:, None] > 0.5, probability[:, None]
+    )
 
 
 @pytest.fixture
@@ -59,7 +61,14 @@ def test_many_distinct_scores_stay_close():
     generator = np.random.default_rng(2)
     target = generator.random(20_000) < 0.2
     probability = 1 / (1 + np.exp(1 - 1.5 * target - generator.normal(size=20_000)))
-    many = Cases(np.arange(20_000), np.arange(20_000), target[:, None], probability[:, None], target[:, None])
+    many = Cases(
+        np.arange(20_000),
+        np.arange(20_000),
+        target[:, None],
+        probability[:, None],
+        target[:, None],
+        probability[:, None],
+    )
     roc = pd.DataFrame(curve_rows([many], ["all"], Draws(many.patient, 50, (1,)), 0.95)).query("curve == 'roc'")
     rate, sensitivity, _ = roc_curve(target, probability)
     assert roc["y"].to_numpy() == pytest.approx(np.interp(roc["x"], rate, sensitivity), abs=0.01)

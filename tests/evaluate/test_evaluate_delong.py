@@ -6,7 +6,7 @@ from hypothesis import given
 from hypothesis import settings as hypothesis_settings
 from hypothesis import strategies as st
 
-from asclepius.evaluate.delong import covariance, p_value
+from asclepius.evaluate.delong import covariance, holm, p_value
 
 
 def plain(target, scores):
@@ -71,3 +71,9 @@ def test_equal_scores_have_p_one_and_one_patient_none():
     assert p_value(auc, variance, np.array([1.0, -1.0])) == 1.0
     auc, variance = covariance(target, score[:, None], np.zeros(4, int))
     assert np.isnan(p_value(auc, variance, np.array([1.0])))
+
+
+def test_holm_by_hand():
+    assert holm(np.array([0.01, 0.04, 0.03, np.nan])) == pytest.approx([0.03, 0.06, 0.06, np.nan], nan_ok=True)
+    assert holm(np.array([0.9, 0.8])) == pytest.approx([1, 1])
+    assert len(holm(np.array([]))) == 0

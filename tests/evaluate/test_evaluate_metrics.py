@@ -8,8 +8,10 @@ from hypothesis import strategies as st
 
 from asclepius.evaluate import metrics
 from asclepius.evaluate.bootstrap import Draws
+from asclepius.evaluate.calibration import Calibration
 from asclepius.evaluate.cases import Cases
-from asclepius.evaluate.estimates import METRICS, estimate
+from asclepius.evaluate.catalogue import METRICS
+from asclepius.evaluate.estimates import estimate
 from asclepius.task import Task
 
 
@@ -71,16 +73,32 @@ def test_decisions_equal_scikit_learn_on_repeated_rows(sample):
         found = function(counts)
         for draw, w in enumerate(weights):
             assert found[draw] == pytest.approx(expected(theirs, target, decision, w), nan_ok=True), function
-    brier = metrics.brier(target, score, weights)
+    brier = Calibration(target, score).brier(weights)
     for draw, w in enumerate(weights):
         if w.any():
             t, s = repeated(target, w), repeated(score, w)
             assert brier[draw] == pytest.approx(reference.brier_score_loss(t, s, labels=[False, True]))
 
 
+@settings(max_examples=80, deadline=None)
+@given(samples(), st.sampled_from([0.5, 0.8, 0.9, 0.95]))
+def test_sensitivity_at_specificity_is_the_best_that_any_threshold_reaches(sample, specificity):
+    target, score, _, weights = sample
+    found = metrics.Ranking(target, score).sensitivity_at(specificity, weights)
+    for draw, w in enumerate(weights):
+        t, s = repeated(target, w), repeated(score, w)
+        if not t.any() or t.all():
+            assert np.isnan(found[draw])
+            continue
+        reached = [
+            (s[t] >= level).mean() for level in [*s, np.inf] if (s[~t] < level).sum() >= specificity * (~t).sum() - 1e-9
+        ]
+        assert found[draw] == pytest.approx(max(reached))
+
+
 def cases_of(target, probability, decision):
     n = len(target)
-    return Cases(np.arange(n), np.arange(n), target, probability, decision)
+    return Cases(np.arange(n), np.arange(n), target, probability, decision, probability)
 
 
 def test_multiclass_macro_equals_scikit_learn():
@@ -91,7 +109,7 @@ def test_multiclass_macro_equals_scikit_learn():
     called = probability.argmax(axis=1)
     eye = np.eye(3, dtype=bool)
     task = Task("multiclass", ("a", "b", "c"))
-    found = estimate(cases_of(eye[label], probability, eye[called]), task, Draws(np.arange(90), 50, (1,)))
+    found = estimate(cases_of(eye[label], probability, eye[called]), task, Draws(np.arange(90), 50, (1,)), 0.9)
     wanted = {
         "auc": reference.roc_auc_score(label, probability, multi_class="ovr", average="macro"),
         "average_precision": reference.average_precision_score(eye[label], probability, average="macro"),
@@ -113,7 +131,7 @@ def test_multilabel_is_the_mean_over_labels():
     target, probability = generator.random((60, 3)) < 0.4, generator.random((60, 3))
     decision = probability >= np.array([0.3, 0.5, 0.7])
     task = Task("multilabel", ("a", "b", "c"))
-    found = estimate(cases_of(target, probability, decision), task, Draws(np.arange(60), 50, (1,)))
+    found = estimate(cases_of(target, probability, decision), task, Draws(np.arange(60), 50, (1,)), 0.9)
     assert found.overall("f1")[0] == pytest.approx(reference.f1_score(target, decision, average="macro"))
     assert found.overall("accuracy")[0] == pytest.approx(1 - reference.hamming_loss(target, decision))
     assert found.overall("auc")[0] == pytest.approx(reference.roc_auc_score(target, probability, average="macro"))

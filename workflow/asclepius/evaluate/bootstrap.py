@@ -59,20 +59,31 @@ class Interval:
     note: str
 
 
-def interval(draws: np.ndarray, confidence: float) -> Interval:
+def interval(draws: np.ndarray, confidence: float, centred: bool = False) -> Interval:
     """Estimate and percentile interval of one statistic.
 
     Args:
+        centred: for distances, which cannot fall below 0: noise adds to them, so that draws lie above the estimate, at
+            worst all of them. They are first moved so that their median is the estimate, which takes the bias out as
+            the bootstrap shows it (ibid., chapter 10, with the median since slopes have long tails).
         draws: shape (number + 1,); the first is the estimate. NaN where a draw left the statistic undefined,
             e.g. with one class only: such draws are left out, and the note says how many.
     """
     value, rest = float(draws[0]), draws[1:]
     if np.isnan(value):
-        return Interval(value, np.nan, np.nan, "undefined on these images: a class is missing or never called")
+        return Interval(
+            value,
+            np.nan,
+            np.nan,
+            "undefined on these images: a class is missing, never called, or (slope) told apart without error",
+        )
     defined = rest[~np.isnan(rest)]
     lost = len(rest) - len(defined)
     note = f"{lost} of {len(rest)} draws were undefined and left out" if lost else ""
     if len(defined) < USABLE * len(rest):
         return Interval(value, np.nan, np.nan, f"no interval: {note}")
     low, high = np.quantile(defined, [(1 - confidence) / 2, (1 + confidence) / 2])
+    if centred:
+        bias = float(np.median(defined)) - value
+        low, high = low - bias, high - bias
     return Interval(value, float(low), float(high), note)

@@ -34,20 +34,28 @@ class Scores:
     target: np.ndarray
     probability: np.ndarray
 
-    def decide(self, thresholds: Sequence[float] | None) -> "Cases":
-        """Decisions by a threshold for each class, or by the most probable class."""
+    def decide(self, thresholds: Sequence[float] | None, recalibrated: np.ndarray) -> "Cases":
+        """Decisions by a threshold for each class, or by the most probable class.
+
+        Args:
+            recalibrated: the probabilities after recalibration, shape (images, classes).
+        """
         if thresholds is None:
             decision = self.probability.argmax(axis=1)[:, None] == np.arange(self.probability.shape[1])
         else:
             decision = self.probability >= np.asarray(thresholds)
-        return Cases(self.image, self.patient, self.target, self.probability, decision)
+        return Cases(self.image, self.patient, self.target, self.probability, decision, recalibrated)
 
 
 @dataclass(frozen=True)
 class Cases(Scores):
-    """Scores with decisions, bool, shape (images, classes); multi-class: exactly one per row."""
+    """Args:
+    decision: bool, shape (images, classes); multi-class: exactly one per row.
+    recalibrated: probabilities after recalibration, shape (images, classes).
+    """
 
     decision: np.ndarray
+    recalibrated: np.ndarray
 
     def take(self, rows: np.ndarray) -> "Cases":
         """Only some of the images; `rows` is a mask or indices into these cases."""

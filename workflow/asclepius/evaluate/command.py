@@ -10,6 +10,8 @@ import pandas as pd
 from asclepius import tables
 from asclepius.audit.schema import FINDINGS
 from asclepius.errors import StudyError
+from asclepius.evaluate import fits as fitting
+from asclepius.evaluate import recalibration as recalibrating
 from asclepius.evaluate import thresholds as thresholding
 from asclepius.evaluate.bootstrap import Draws
 from asclepius.evaluate.cases import Cases, Run, columns, read_runs, replicates
@@ -17,7 +19,7 @@ from asclepius.evaluate.compare import difference_rows, reference_arm
 from asclepius.evaluate.confusion import confusion_rows
 from asclepius.evaluate.curves import curve_rows
 from asclepius.evaluate.estimates import ALL
-from asclepius.evaluate.schema import CONFUSION, CURVES, DIFFERENCES, METRICS, THRESHOLDS
+from asclepius.evaluate.schema import CONFUSION, CURVES, DIFFERENCES, METRICS, RECALIBRATIONS, THRESHOLDS
 from asclepius.evaluate.select import Choice, choose
 from asclepius.evaluate.settings import EvaluateSettings
 from asclepius.evaluate.subgroups import memberships
@@ -45,6 +47,9 @@ def run(
     metrics: Path,
     differences: Path,
     thresholds: Path,
+    recalibrations: Path,
+    fits: Path,
+    checks: Path,
     curves: Path,
     confusion: Path,
     choice: Path,
@@ -60,25 +65,36 @@ def run(
         images, task: of the quality stage.
         folds: of the split stage, for its groups.
         findings: of the audit; all must have passed.
+        fits: record of what was fitted here; checks: findings about it, as the audit's.
         model: folder for the chosen model with its preprocessing and a card.
         results: results/{study}, which the paths in `runs` are relative to.
 
     Raises:
-        StudyError: the audit failed, or predictions are incomplete or not comparable between arms.
+        StudyError: the audit failed, something was fitted to images it must not see, or predictions are incomplete or
+            not comparable between arms.
     """
     check_audit(tables.read(findings, FINDINGS))
     question = Task.read(task)
-    cohort = grouped(tables.read(images, IMAGES), tables.read(folds, FOLDS))
+    pictures, assigned = tables.read(images, IMAGES), tables.read(folds, FOLDS)
+    cohort = grouped(pictures, assigned)
     predicted = tables.concat([tables.read(path, PREDICTIONS) for path in predictions], PREDICTIONS)
     fitted = tables.concat([tables.read(path, RUNS) for path in runs], RUNS)
 
     scores = read_runs(predicted, cohort, question)
-    chosen = choose_thresholds({run: roles["validation"] for run, roles in scores.items()}, question, settings)
+    validation = {run: roles["validation"] for run, roles in scores.items()}
+    chosen = choose_thresholds(validation, question, settings)
+    corrections = {run: recalibrating.fit(found, question) for run, found in validation.items()}
+    fitted_here = (
+        ["recalibration"] if chosen is None or settings.threshold == "half" else ["recalibration", "threshold"]
+    )
+    fitting.record(fits, validation, fitted_here, pictures)
+    fitting.check(fits, pictures, assigned, checks)
     cases: dict[str, dict[str, dict[tuple[int, int], Cases]]] = {}  # role, arm, (fold, seed)
     for key, roles in scores.items():
         levels = None if chosen is None else [level for level, _ in chosen[key]]
         for role, found in roles.items():
-            cases.setdefault(role, {}).setdefault(key.arm, {})[key.fold, key.seed] = found.decide(levels)
+            decided = found.decide(levels, corrections[key].apply(found.probability))
+            cases.setdefault(role, {}).setdefault(key.arm, {})[key.fold, key.seed] = decided
 
     measured, metric_table, difference_table, curve_table, confusion_table = measure(cases, cohort, question, settings)
     selected = choose(
@@ -95,13 +111,15 @@ def run(
     tables.write(metrics, metric_table, METRICS)
     tables.write(differences, difference_table, DIFFERENCES)
     tables.write(thresholds, threshold_table(chosen, question), THRESHOLDS)
+    tables.write(recalibrations, recalibration_table(corrections, question), RECALIBRATIONS)
     tables.write(curves, curve_table, CURVES)
     tables.write(confusion, confusion_table, CONFUSION)
     numbers = metric_table.round(dict.fromkeys(("value", "low", "high"), DIGITS))
     tables.write_text(metrics_csv, numbers.to_csv(index=False, lineterminator="\n"))
     tables.write(all_predictions, in_order(predicted, cohort, question, list(measured["validation"])), PREDICTIONS)
-    level = _level(chosen, selected.run, question)
-    record = choice_record(selected, fitted, level)
+    record = choice_record(
+        selected, fitted, _level(chosen, selected.run, question), corrections[selected.run], question
+    )
     keep_model(model, Path(results), record, question, metric_table, settings.threshold)
     tables.write_text(choice, write_json(record))
 
@@ -158,7 +176,7 @@ def measure(
         parts = {}
         for arm, runs in cases[role].items():
             print(f"{role}: {arm}, {len(runs)} runs, {len(draws.patients)} patients", flush=True)
-            measured = found.setdefault(role, {})[arm] = estimates(runs, role, task, draws)
+            measured = found.setdefault(role, {})[arm] = estimates(runs, role, task, draws, settings.specificity)
             rows += metric_rows(measured, arm, role, task, settings, single)
             if role not in TESTED:
                 continue
@@ -168,9 +186,8 @@ def measure(
             curves += [whose | row for row in curve_rows(parts[arm], names, draws, settings.confidence)]
             confusion += [whose | row for row in confusion_rows(parts[arm], task)]
         if role in TESTED:
-            overall = {arm: each.overall for arm, each in found[role].items()}
-            reference = reference_arm(list(overall), settings.reference)
-            differences += difference_rows(overall, parts, reference, role, task, settings.confidence)
+            reference = reference_arm(list(found[role]), settings.reference)
+            differences += difference_rows(found[role], parts, reference, role, task, settings.confidence)
     return (
         found,
         _frame(rows, METRICS),
@@ -188,6 +205,17 @@ def threshold_table(chosen: dict | None, task: Task) -> pd.DataFrame:
         for name, (level, note) in zip(columns(task), levels, strict=True)
     ]
     return _frame(rows, THRESHOLDS)
+
+
+def recalibration_table(found: dict[Run, recalibrating.Recalibration], task: Task) -> pd.DataFrame:
+    """The table RECALIBRATIONS."""
+    rows = [
+        {"arm": run.arm, "fold": run.fold, "seed": run.seed, "class": name}
+        | {"slope": slope, "offset": offset, "note": note}
+        for run, each in found.items()
+        for name, slope, offset, note in zip(columns(task), each.slope, each.offset, each.notes, strict=True)
+    ]
+    return _frame(rows, RECALIBRATIONS)
 
 
 def _frame(rows: list[dict], schema: tables.Schema) -> pd.DataFrame:
@@ -216,11 +244,18 @@ def _level(chosen: dict | None, run: Run, task: Task) -> float | dict[str, float
     return levels[0] if task.kind == "binary" else dict(zip(task.classes, levels, strict=True))
 
 
-def choice_record(choice: Choice, runs: pd.DataFrame, threshold: float | dict[str, float] | None) -> dict:
+def choice_record(
+    choice: Choice,
+    runs: pd.DataFrame,
+    threshold: float | dict[str, float] | None,
+    recalibration: recalibrating.Recalibration,
+    task: Task,
+) -> dict:
     """What choice.json holds.
 
     Args:
         threshold: of the positive class, of each label, or None where the most probable class decides.
+        recalibration: of the chosen run.
 
     Raises:
         StudyError: the chosen run is not in train/runs.
@@ -241,6 +276,10 @@ def choice_record(choice: Choice, runs: pd.DataFrame, threshold: float | dict[st
         "model": str(row["model"].iloc[0]),
         "preprocess": str(row["preprocess"].iloc[0]),
         "threshold": threshold,
+        "recalibration": {
+            name: {"slope": float(slope), "offset": float(offset)}
+            for name, slope, offset in zip(columns(task), recalibration.slope, recalibration.offset, strict=True)
+        },
         "sentence": choice.sentence,
     }
 
@@ -265,6 +304,7 @@ def keep_model(folder: Path, results: Path, record: dict, task: Task, metrics: p
         "task": {"kind": task.kind, "classes": list(task.classes), "positive": task.positive},
         "threshold": record["threshold"],
         "threshold_rule": rule if record["threshold"] is not None else None,
+        "recalibration": record["recalibration"],
         "choice": record["sentence"],
         "metrics": {
             "arm": _figures(everyone, ALL, ALL),

@@ -5,11 +5,11 @@ from collections.abc import Sequence
 import numpy as np
 
 from asclepius.evaluate.bootstrap import Draws
+from asclepius.evaluate.calibration import tenths
 from asclepius.evaluate.cases import Cases
 
 GRID = np.linspace(0, 1, 101)
 LEVELS = 100  # thresholds among the positive, and as many among the negative
-BINS = 10
 
 
 def curve_rows(cases: Sequence[Cases], names: Sequence[str], draws: Draws, confidence: float) -> list[dict]:
@@ -90,8 +90,7 @@ def _calibration(cases: Sequence[Cases], column: int, draws: Draws) -> tuple[np.
     score = np.concatenate([part.probability[:, column] for part in cases])
     target = np.concatenate([part.target[:, column] for part in cases])
     patient = np.concatenate([part.patient for part in cases])
-    edges = np.unique(np.quantile(score, np.linspace(0, 1, BINS + 1)))[1:-1]
-    place = np.unique(np.searchsorted(edges, score, "right"), return_inverse=True)[1]
+    place = tenths(score)
     number = place.max() + 1
     ill = _binned(place[target], patient[target], number, draws)
     every = _binned(place, patient, number, draws)

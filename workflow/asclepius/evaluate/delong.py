@@ -48,6 +48,15 @@ def _beaten(values: np.ndarray, others: np.ndarray) -> np.ndarray:
     return (np.searchsorted(others, values, "left") + np.searchsorted(others, values, "right")) / (2 * len(others))
 
 
+def holm(p: np.ndarray) -> np.ndarray:
+    """Holm's adjusted p values of one family (Scandinavian Journal of Statistics 1979); NaN are no members."""
+    out = np.full(len(p), np.nan)
+    known = np.flatnonzero(~np.isnan(p))
+    order = known[np.argsort(p[known], kind="stable")]
+    out[order] = np.minimum(np.maximum.accumulate(p[order] * np.arange(len(order), 0, -1)), 1.0)
+    return out
+
+
 def p_value(auc: np.ndarray, variance: np.ndarray, contrast: np.ndarray) -> float:
     """Two-sided p of a linear contrast of AUCs being zero; 1.0 where nothing varies, NaN where undefined.
 

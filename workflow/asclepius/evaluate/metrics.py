@@ -33,7 +33,7 @@ class Ranking:
         negative = _cumulated(weights[:, self._negative])
         # 0.5 x integers summed: exact in float64, so that no order of summation shows.
         wins = 0.5 * np.einsum("di,di->d", positive, negative[:, self._below] + negative[:, self._not_above])
-        return _ratio(wins, positive.sum(axis=1) * negative[:, -1])
+        return ratio(wins, positive.sum(axis=1) * negative[:, -1])
 
     def average_precision(self, weights: np.ndarray) -> np.ndarray:
         """Sum over thresholds of precision times the gain in recall, without interpolation, shape (draws,)."""
@@ -43,7 +43,25 @@ class Ranking:
         hits = found[:, -1:] - found[:, self._first]
         called = hits + negative[:, -1:] - negative[:, self._below]
         precision = np.divide(hits, called, out=np.zeros_like(hits), where=called > 0)
-        return _ratio(np.einsum("di,di->d", positive, precision), found[:, -1])
+        return ratio(np.einsum("di,di->d", positive, precision), found[:, -1])
+
+    def sensitivity_at(self, specificity: float, weights: np.ndarray) -> np.ndarray:
+        """The largest sensitivity among thresholds whose specificity is at least the one given, shape (draws,).
+
+        A case is positive at or above a threshold; thresholds are the scores themselves and one above all of them.
+        The threshold is sought anew in each draw, so that an interval holds its uncertainty. Nothing is interpolated:
+        where scores tie, what lies between two thresholds cannot be had without tossing coins.
+        """
+        if not len(self._positive):
+            return np.full(len(weights), np.nan)
+        negative = _cumulated(weights[:, self._negative])
+        found = _cumulated(weights[:, self._positive])
+        # In whole negatives: 0.9 x 10 must not ask for the tenth.
+        cleared = negative[:, self._below] >= specificity * negative[:, -1:] - 1e-9
+        lowest = self._first[np.argmax(cleared, axis=1)]  # upwards, once enough are cleared they stay so
+        hits = np.where(cleared.any(axis=1), found[:, -1] - found[np.arange(len(found)), lowest], 0.0)
+        hits[negative[:, -1] == 0] = np.nan
+        return ratio(hits, found[:, -1])
 
 
 class Counts(NamedTuple):
@@ -68,17 +86,17 @@ def count(target: np.ndarray, decision: np.ndarray, weights: np.ndarray) -> Coun
 
 def accuracy(counts: Counts) -> np.ndarray:
     """Share of right decisions."""
-    return _ratio(counts.true_positive + counts.true_negative, sum(counts))
+    return ratio(counts.true_positive + counts.true_negative, sum(counts))
 
 
 def sensitivity(counts: Counts) -> np.ndarray:
     """Share of the positive that are found (recall)."""
-    return _ratio(counts.true_positive, counts.true_positive + counts.false_negative)
+    return ratio(counts.true_positive, counts.true_positive + counts.false_negative)
 
 
 def specificity(counts: Counts) -> np.ndarray:
     """Share of the negative that are cleared."""
-    return _ratio(counts.true_negative, counts.true_negative + counts.false_positive)
+    return ratio(counts.true_negative, counts.true_negative + counts.false_positive)
 
 
 def balanced_accuracy(counts: Counts) -> np.ndarray:
@@ -88,23 +106,18 @@ def balanced_accuracy(counts: Counts) -> np.ndarray:
 
 def precision(counts: Counts) -> np.ndarray:
     """Share of the called positive that are positive."""
-    return _ratio(counts.true_positive, counts.true_positive + counts.false_positive)
+    return ratio(counts.true_positive, counts.true_positive + counts.false_positive)
 
 
 def f1(counts: Counts) -> np.ndarray:
     """Harmonic mean of precision and sensitivity."""
     twice = 2 * counts.true_positive
-    return _ratio(twice, twice + counts.false_positive + counts.false_negative)
-
-
-def brier(target: np.ndarray, probability: np.ndarray, weights: np.ndarray) -> np.ndarray:
-    """Mean squared distance of probability and outcome (Brier 1950), shape (draws,)."""
-    return weighted_mean((probability - target) ** 2, weights)
+    return ratio(twice, twice + counts.false_positive + counts.false_negative)
 
 
 def weighted_mean(values: np.ndarray, weights: np.ndarray) -> np.ndarray:
     """Mean of (images,) values under each of (draws, images) weights, shape (draws,)."""
-    return _ratio(weights @ values, weights.sum(axis=1))
+    return ratio(weights @ values, weights.sum(axis=1))
 
 
 def _cumulated(weights: np.ndarray) -> np.ndarray:
@@ -113,5 +126,7 @@ def _cumulated(weights: np.ndarray) -> np.ndarray:
     return out
 
 
-def _ratio(above: np.ndarray, below: np.ndarray) -> np.ndarray:
+def ratio(above: np.ndarray, below: np.ndarray) -> np.ndarray:
+    """Quotients; NaN where there is nothing to divide by."""
+    below = np.broadcast_to(below, np.shape(above))
     return np.divide(above, below, out=np.full(np.shape(above), np.nan), where=below > 0)

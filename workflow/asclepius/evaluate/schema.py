@@ -27,20 +27,38 @@ DIFFERENCES = Schema(
         "arm": "str",
         "reference": "str",
         "role": "str",
+        "class": "str",  # as in evaluate/metrics
         "metric": "str",
         "value": "float",  # arm minus reference on the same patients
         "low": "float",
         "high": "float",
         "n": "int",
-        "p": "float",  # two-sided, clustered DeLong; of the AUC of a binary task alone
+        "p": "float",  # two-sided, clustered DeLong; of the AUC of one class against the rest alone
+        "p_holm": "float",  # the same after Holm's correction for the number of arms
+        "seeds": "int",
+        "agree": "int",  # seeds in which arm and reference differ in the same direction as in their mean
         "note": "str",
     },
-    key=("arm", "reference", "role", "metric"),
+    key=("arm", "reference", "role", "class", "metric"),
 )
 
 THRESHOLDS = Schema(
     "evaluate/thresholds",  # no rows when multi-class: the most probable class is the decision
     {"arm": "str", "fold": "int", "seed": "int", "class": "str", "threshold": "float", "note": "str"},
+    key=("arm", "fold", "seed", "class"),
+)
+
+RECALIBRATIONS = Schema(
+    "evaluate/recalibrations",  # of logits, or of log-probabilities where classes exclude each other
+    {
+        "arm": "str",
+        "fold": "int",
+        "seed": "int",
+        "class": "str",
+        "slope": "float",
+        "offset": "float",
+        "note": "str",
+    },
     key=("arm", "fold", "seed", "class"),
 )
 

@@ -7,6 +7,7 @@ import numpy as np
 
 from asclepius.errors import StudyError
 from asclepius.evaluate.cases import Run
+from asclepius.evaluate.catalogue import LOWER_IS_BETTER
 
 
 @dataclass(frozen=True)
@@ -31,7 +32,7 @@ def choose(values: Mapping[Run, float], metric: str) -> Choice:
     Raises:
         StudyError: the metric is undefined in every arm.
     """
-    sign = -1.0 if metric == "brier" else 1.0
+    sign = -1.0 if metric in LOWER_IS_BETTER else 1.0
     arms: dict[str, list[float]] = {}
     for run, value in values.items():
         arms.setdefault(run.arm, []).append(value)
@@ -50,7 +51,7 @@ def choose(values: Mapping[Run, float], metric: str) -> Choice:
 
 
 def _sentence(ranked: list[str], means: dict[str, float], metric: str, run: Run, runs: int) -> str:
-    name, word = metric.replace("_", " "), "lowest" if metric == "brier" else "highest"
+    name, word = metric.replace("_", " "), "lowest" if metric in LOWER_IS_BETTER else "highest"
     name = {"auc": "AUC", "f1": "F1", "brier": "Brier score"}.get(metric, name)
     over = f", mean of {runs} runs" if runs > 1 else ""
     if len(means) == 1:

@@ -9,6 +9,7 @@ from asclepius.settings import Settings
 Metric = Literal[
     "auc",
     "average_precision",
+    "sensitivity_at_specificity",
     "accuracy",
     "balanced_accuracy",
     "sensitivity",
@@ -26,6 +27,7 @@ class EvaluateSettings(Settings):
     threshold: Literal["youden", "accuracy", "f1", "half"] = Field(
         "youden", description="what the threshold maximises on validation; half is plain 0.5"
     )
+    specificity: float = Field(0.9, gt=0, lt=1, description="at which arms are compared in sensitivity")
     bootstrap: int = Field(1000, ge=50, description="draws of patients behind each interval")
     confidence: float = Field(0.95, gt=0.5, lt=1, description="of the intervals")
     subgroups: list[str] = Field([], description="columns to report apart, e.g. sex, site, age (in bands)")

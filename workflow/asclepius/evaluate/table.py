@@ -7,13 +7,15 @@ import numpy as np
 
 from asclepius.evaluate.bootstrap import Draws
 from asclepius.evaluate.cases import Cases, pooled
-from asclepius.evaluate.estimates import ALL, METRICS, Estimate, estimate, groups, mean, rows
+from asclepius.evaluate.catalogue import DECIDED, RECALIBRATED
+from asclepius.evaluate.estimates import ALL, Estimate, estimate, groups, mean, reported, rows
 from asclepius.evaluate.settings import EvaluateSettings
 from asclepius.evaluate.subgroups import FEWEST
 from asclepius.task import Task
 
 SINGLE = "each image counted as its own patient"
 CHOSEN = "thresholds were chosen on these images"
+FITTED = "recalibration was fitted to these images"
 POOLED = "folds pooled"
 
 
@@ -28,18 +30,22 @@ class Estimates:
         return self.found[ALL, ALL]
 
 
-def estimates(runs: Mapping[tuple[int, int], Cases], role: str, task: Task, draws: Draws) -> Estimates:
+def estimates(
+    runs: Mapping[tuple[int, int], Cases], role: str, task: Task, draws: Draws, specificity: float
+) -> Estimates:
     """Every fold and seed of an arm, then folds together, then seeds together.
 
     Args:
         runs: (fold, seed) to cases of one arm and role.
     """
     folds, seeds = sorted({fold for fold, _ in runs}), sorted({seed for _, seed in runs})
-    single = {(str(fold), str(seed)): estimate(runs[fold, seed], task, draws) for fold in folds for seed in seeds}
+    single = {
+        (str(fold), str(seed)): estimate(runs[fold, seed], task, draws, specificity) for fold in folds for seed in seeds
+    }
     found = {}
     for seed in seeds:
         if role == "test" and len(folds) > 1:
-            found[ALL, str(seed)] = estimate(pooled(dict(runs), seed), task, draws)
+            found[ALL, str(seed)] = estimate(pooled(dict(runs), seed), task, draws, specificity)
         else:
             found[ALL, str(seed)] = mean([single[str(fold), str(seed)] for fold in folds])
     found[ALL, ALL] = mean([found[ALL, str(seed)] for seed in seeds])
@@ -56,12 +62,14 @@ def metric_rows(
     """Rows of all images, for every fold and seed."""
     out = []
     note = SINGLE if single_images else ""
-    decided = CHOSEN if role == "validation" and task.kind != "multiclass" and settings.threshold != "half" else ""
+    flattered = dict.fromkeys(RECALIBRATED, FITTED) if role == "validation" else {}
+    if role == "validation" and task.kind != "multiclass" and settings.threshold != "half":
+        flattered |= dict.fromkeys(DECIDED, CHOSEN)
     folds = len({fold for fold, _ in found.found}) - 1
     for (fold, seed), measured in found.found.items():
         notes = [POOLED if role == "test" and fold == ALL and folds > 1 else "", note]
         joined = "; ".join(text for text in notes if text)
-        for row in rows(measured, groups(task), settings.confidence, joined, decided):
+        for row in rows(measured, groups(task), task, settings.confidence, joined, flattered):
             out.append({"arm": arm, "fold": fold, "seed": seed, "role": role, "subgroup": ALL} | row)
     return out
 
@@ -91,8 +99,8 @@ def subgroup_rows(
         if n < FEWEST or any(len(part.image) == 0 for part in parts):
             empty = {"class": ALL, "value": np.nan, "low": np.nan, "high": np.nan, "n": n}
             note = f"fewer than {FEWEST} patients" if n < FEWEST else "absent from a fold"
-            out += [head | empty | {"metric": metric, "note": note} for metric in METRICS]
+            out += [head | empty | {"metric": metric, "note": note} for metric in reported(ALL, task)]
             continue
-        measured = mean([estimate(part, task, draws) for part in parts])
-        out += [head | row for row in rows(measured, [ALL], settings.confidence)]
+        measured = mean([estimate(part, task, draws, settings.specificity) for part in parts])
+        out += [head | row for row in rows(measured, [ALL], task, settings.confidence)]
     return out
