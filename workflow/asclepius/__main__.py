@@ -29,8 +29,10 @@ STAGES = {
 OWN = {
     "deidentify": "asclepius.deidentify.folder.command",
     "reidentify": "asclepius.deidentify.reidentify",
+    "compare": "asclepius.evaluate.markdown",
 }
 OTHERS = {
+    "compare": "print a finished study's arms and metrics as a Markdown table",
     "reidentify": "say what pseudonyms stand for, and write down that it was asked",
     "schema": "write the config's JSON schema and commented defaults",
 }

@@ -7,6 +7,25 @@ AFTER = "_recalibrated"  # ends the name of a metric of the recalibrated probabi
 RECALIBRATED = tuple(name + AFTER for name in CALIBRATION)
 METRICS = (*RANKED, *DECIDED, *CALIBRATION, *RECALIBRATED)
 
+TITLES = {
+    "auc": "AUC",
+    "average_precision": "Average precision",
+    "sensitivity_at_specificity": "Sensitivity at fixed specificity",
+    "accuracy": "Accuracy",
+    "balanced_accuracy": "Balanced accuracy",
+    "sensitivity": "Sensitivity",
+    "specificity": "Specificity",
+    "precision": "Precision",
+    "f1": "F1",
+    "brier": "Brier score",
+    "ece": "ECE",
+    "calibration_intercept": "Calibration intercept",
+    "calibration_slope": "Calibration slope",
+    "intercept_error": "Intercept error",
+    "slope_error": "Slope error",
+}
+TITLES |= {name + AFTER: f"{TITLES[name]}, recalibrated" for name in CALIBRATION}
+
 
 def _also_after(*names: str) -> frozenset[str]:
     return frozenset(names) | {name + AFTER for name in names}

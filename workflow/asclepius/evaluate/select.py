@@ -7,7 +7,7 @@ import numpy as np
 
 from asclepius.errors import StudyError
 from asclepius.evaluate.cases import Run
-from asclepius.evaluate.catalogue import LOWER_IS_BETTER
+from asclepius.evaluate.catalogue import LOWER_IS_BETTER, TITLES
 
 
 @dataclass(frozen=True)
@@ -51,8 +51,8 @@ def choose(values: Mapping[Run, float], metric: str) -> Choice:
 
 
 def _sentence(ranked: list[str], means: dict[str, float], metric: str, run: Run, runs: int) -> str:
-    name, word = metric.replace("_", " "), "lowest" if metric in LOWER_IS_BETTER else "highest"
-    name = {"auc": "AUC", "f1": "F1", "brier": "Brier score"}.get(metric, name)
+    name, word = TITLES[metric], "lowest" if metric in LOWER_IS_BETTER else "highest"
+    name = name if metric in ("auc", "f1", "brier") else name.lower()
     over = f", mean of {runs} runs" if runs > 1 else ""
     if len(means) == 1:
         text = f"The only arm is {ranked[0]}: validation {name} {means[ranked[0]]:.3f}{over}."
