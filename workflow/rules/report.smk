@@ -14,6 +14,7 @@ rule report:
         metrics=f"{R}/evaluate/metrics.parquet",
         differences=f"{R}/evaluate/differences.parquet",
         thresholds=f"{R}/evaluate/thresholds.parquet",
+        checks=f"{R}/evaluate/findings.parquet",
         curves=f"{R}/evaluate/curves.parquet",
         confusion=f"{R}/evaluate/confusion.parquet",
         choice=f"{R}/evaluate/choice.json",

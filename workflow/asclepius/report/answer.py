@@ -6,7 +6,9 @@ from dataclasses import dataclass
 import numpy as np
 from markupsafe import Markup
 
-from asclepius.report.evidence import Estimate, Evidence
+from asclepius.evaluate.catalogue import LOWER_IS_BETTER
+from asclepius.report import verdicts
+from asclepius.report.evidence import Difference, Evidence
 from asclepius.report.wording import (
     count,
     full,
@@ -23,7 +25,6 @@ from asclepius.report.wording import (
 FEW = 30  # positive patients below which sensitivity is barely measured
 WIDE = 0.2  # width of an interval that says little
 MISCALIBRATED = 0.1  # mean distance between predicted and observed frequency
-LOWER_IS_BETTER = frozenset({"brier"})
 KINDS = ("better", "worse", "undecided", "unknown")
 
 
@@ -41,6 +42,7 @@ class Figure:
 class Answer:
     choice: Markup
     result: list[str]
+    verdict: list[str]
     figures: list[Figure]
     unsupported: list[str]
     supported: list[str]
@@ -55,6 +57,7 @@ def answer(evidence: Evidence) -> Answer:
     return Answer(
         choice=_choice(evidence),
         result=[_result(evidence, name) for name in evidence.roles],
+        verdict=[sentence for name in evidence.roles for sentence in verdicts.overall(evidence, name)],
         figures=_figures(evidence),
         unsupported=unsupported,
         supported=supported,
@@ -126,20 +129,16 @@ def _figures(evidence: Evidence) -> list[Figure]:
 
 def _differences(evidence: Evidence) -> tuple[list[str], list[str]]:
     """Sentences on the differences in the primary metric: those the data support, and those they do not."""
-    table = evidence.differences
-    table = table[(table["metric"] == evidence.primary) & (table["role"].isin(evidence.roles))]
-    order = {arm: i for i, arm in enumerate(evidence.ranked)}
-    groups: dict[str, dict[tuple[str, str], list[tuple[str, Estimate]]]] = {name: {} for name in KINDS}
-    for item in sorted(table.itertuples(index=False), key=lambda item: order.get(item.arm, len(order))):
-        if item.arm != item.reference:
-            found = Estimate(item.value, item.low, item.high, item.n)
-            groups[_kind(found, evidence.primary)].setdefault((item.role, item.reference), []).append((item.arm, found))
     sentences: dict[str, list[str]] = {name: [] for name in KINDS}
-    for kind, held in groups.items():
-        for (where, reference), arms in held.items():
-            words = listed([f"{arm} ({full(found, sign=True)})" for arm, found in arms])
+    for where in evidence.roles:
+        found = {arm: evidence.difference(arm, evidence.primary, role=where) for arm in evidence.compared(where)}
+        for kind in KINDS:
+            arms = [(arm, each) for arm, each in found.items() if _kind(each) == kind]
+            if not arms:
+                continue
+            words = listed([f"{arm} ({full(each, sign=True)})" for arm, each in arms])
             in_metric = f"in {role(where)} {metric(evidence.primary)}"
-            many = len(arms) > 1
+            reference, many = evidence.reference, len(arms) > 1
             sentences[kind].append(
                 {
                     "better": f"Better than {reference} {in_metric}: {words}.",
@@ -152,12 +151,10 @@ def _differences(evidence: Evidence) -> tuple[list[str], list[str]]:
     return sentences["better"] + sentences["worse"], sentences["undecided"] + sentences["unknown"]
 
 
-def _kind(found: Estimate, primary: str) -> str:
+def _kind(found: Difference) -> str:
     if not found.bounded:
         return "unknown"
-    if found.low <= 0 <= found.high:
-        return "undecided"
-    return "better" if (found.value > 0) != (primary in LOWER_IS_BETTER) else "worse"
+    return "better" if found.better else "worse" if found.worse else "undecided"
 
 
 def _cautions(evidence: Evidence) -> list[str]:

@@ -24,6 +24,7 @@ def run(
     metrics: Path,
     differences: Path,
     thresholds: Path,
+    checks: Path,
     curves: Path,
     confusion: Path,
     choice: Path,
@@ -37,6 +38,7 @@ def run(
     """Write the study's answer, with all that backs it, as one HTML page and a folder of figures.
 
     Args:
+        findings, checks: of the audit, and of what the evaluate stage fitted.
         config: the whole study as settings, shown at the end of the page; absolute paths lose their folders.
         sheets, words: of the augment stage.
         page: the page; it needs no other file and no network.

@@ -6,21 +6,19 @@ from collections.abc import Sequence
 import numpy as np
 import pandas as pd
 
+from asclepius.evaluate.catalogue import DECIDED, RANKED
 from asclepius.evaluate.schema import METRICS as SCHEMA
 from asclepius.report.evidence import Estimate, Evidence, Recipe, has_class
 from asclepius.report.tabular import Cell, Table, row
 from asclepius.report.wording import (
-    METRICS,
     UNKNOWN,
     count,
     full,
     interval,
     metric,
     number,
-    p_value,
     plural,
     role,
-    signed,
 )
 
 SIDE_BY_SIDE = 6  # arms up to which they are columns and metrics are rows
@@ -60,10 +58,10 @@ def arms(evidence: Evidence, where: str) -> Table:
 
 
 def _metrics(evidence: Evidence, where: str) -> list[str]:
+    """Calibration, but for the Brier score, has tables of its own."""
     table = evidence.metrics
     present = set(table[(table["role"] == where) & (table["fold"] == "all")]["metric"])
-    known = [name for name in METRICS if name in present]
-    return [*known, *sorted(present - set(known))]
+    return [name for name in (*RANKED, *DECIDED, "brier") if name in present]
 
 
 def _pooled(evidence: Evidence, where: str) -> pd.DataFrame:
@@ -84,36 +82,6 @@ def _notes(evidence: Evidence, where: str) -> str:
     single = sorted(texts - set(common))
     said = "".join(f" {text[0].upper()}{text[1:]}." for text in common)
     return said + (f" * {'; '.join(single)}." if single else "")
-
-
-def differences(evidence: Evidence) -> Table | None:
-    """Arm minus reference on the same patients, all metrics; None where there is nothing to compare."""
-    table = evidence.differences[evidence.differences["role"].isin(evidence.roles)]
-    if table.empty:
-        return None
-    names = [name for name in METRICS if name in set(table["metric"])]
-    several = table["role"].nunique() > 1
-    rows = []
-    for (where, reference, arm), of in table.groupby(["role", "reference", "arm"], sort=False):
-        by_metric = {item.metric: Estimate(item.value, item.low, item.high, item.n) for item in of.itertuples()}
-        chances = {item.metric: item.p for item in of.itertuples()}
-        cells = []
-        for name in names:
-            found = by_metric.get(name, Estimate(math.nan, math.nan, math.nan))
-            decided = found.bounded and not found.low <= 0 <= found.high
-            chance = p_value(chances.get(name, math.nan))
-            cells.append(
-                Cell(signed(found.value), " ".join(filter(None, [interval(found, sign=True), chance])), decided)
-            )
-        rows.append(row(Cell(f"{arm} − {reference}", role(where) if several else ""), *cells))
-    return Table(
-        "Differences on the same patients",
-        ["Arm − reference", *(metric(name) for name in names)],
-        rows,
-        "Bold: the interval does not include zero. For the Brier score a negative difference is better. "
-        + ("p: two-sided, DeLong's test by patient. " if table["p"].notna().any() else "")
-        + "Nothing is corrected for the number of arms: many comparisons find some difference by chance.",
-    )
 
 
 def classes(evidence: Evidence) -> list[Table]:

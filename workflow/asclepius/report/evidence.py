@@ -13,6 +13,7 @@ import pandas as pd
 from asclepius import rejects, tables
 from asclepius.audit.schema import FINDINGS
 from asclepius.errors import StudyError
+from asclepius.evaluate.catalogue import LOWER_IS_BETTER, SIGNED
 from asclepius.evaluate.schema import CONFUSION, CURVES, DIFFERENCES, METRICS, THRESHOLDS
 from asclepius.explain.schema import GALLERY
 from asclepius.quality.schema import IMAGES
@@ -45,6 +46,36 @@ class Estimate:
     @property
     def bounded(self) -> bool:
         return math.isfinite(self.low) and math.isfinite(self.high)
+
+
+@dataclass(frozen=True)
+class Difference(Estimate):
+    """Arm minus reference in one metric.
+
+    Args:
+        p, p_holm: DeLong's, and the same corrected for the number of arms; NaN unless of an AUC.
+        seeds, agree: how many seeds there are, and in how many the difference has the sign of their mean.
+        gain: the direction that is better, 1 or -1; 0 where neither is.
+    """
+
+    p: float = math.nan
+    p_holm: float = math.nan
+    seeds: int = 0
+    agree: int = 0
+    gain: int = 0
+
+    @property
+    def decided(self) -> bool:
+        """Whether the interval excludes zero."""
+        return self.bounded and not self.low <= 0 <= self.high
+
+    @property
+    def better(self) -> bool:
+        return self.decided and self.gain * self.value > 0
+
+    @property
+    def worse(self) -> bool:
+        return self.decided and self.gain * self.value < 0
 
 
 @dataclass(frozen=True)
@@ -117,7 +148,7 @@ class Evidence:
     @cached_property
     def ranked(self) -> list[str]:
         """Arms by their validation score, the chosen one first."""
-        lower = self.primary == "brier"
+        lower = self.primary in LOWER_IS_BETTER
         score = {arm: self.validation(arm) for arm in self.arms}
         return sorted(
             self.arms,
@@ -143,6 +174,38 @@ class Evidence:
         if row is None:
             return Estimate(math.nan, math.nan, math.nan)
         return Estimate(*row)
+
+    def difference(self, arm: str, metric: str, *, role: str = "test", of: str = "all") -> Difference:
+        """Arm minus the reference; one without value if the table holds none."""
+        row = self._differences.get((arm, role, of, metric))
+        gain = 0 if metric in SIGNED else -1 if metric in LOWER_IS_BETTER else 1
+        return Difference(*(row or (math.nan, math.nan, math.nan)), gain=gain)
+
+    @cached_property
+    def _differences(self) -> dict[tuple[str, ...], tuple]:
+        table = self.differences
+        keys = table[["arm", "role", "class", "metric"]].itertuples(index=False, name=None)
+        columns = ["value", "low", "high", "n", "note", "p", "p_holm", "seeds", "agree"]
+        return dict(zip(keys, table[columns].itertuples(index=False, name=None), strict=True))
+
+    @cached_property
+    def reference(self) -> str | None:
+        """The arm the others are compared with; None where there is nothing to compare."""
+        return None if self.differences.empty else str(self.differences["reference"].iloc[0])
+
+    def compared(self, role: str) -> list[str]:
+        """The arms that were compared with the reference on a role, best on validation first."""
+        found = set(self.differences[self.differences["role"] == role]["arm"])
+        return [arm for arm in self.ranked if arm in found]
+
+    @property
+    def specificity(self) -> float:
+        """At which sensitivity is compared."""
+        return float((self.config.get("evaluate") or {}).get("specificity", 0.9))
+
+    def rarest(self, role: str) -> str:
+        """The class with the fewest patients of a role, the positive one of a binary study."""
+        return min(self.tested_classes, key=lambda name: self.positives(role, name)[0])
 
     @cached_property
     def _lookup(self) -> dict[tuple[str, ...], tuple[float, float, float, int, str]]:
@@ -201,6 +264,7 @@ def load(config: dict[str, Any], paths: dict[str, Any]) -> Evidence:
         "dropped": DROPPED,
         "quarantine": rejects.QUARANTINE,
         "findings": FINDINGS,
+        "checks": FINDINGS,
         "metrics": METRICS,
         "differences": DIFFERENCES,
         "thresholds": THRESHOLDS,
@@ -209,6 +273,7 @@ def load(config: dict[str, Any], paths: dict[str, Any]) -> Evidence:
         "gallery": GALLERY,
     }
     found: dict[str, Any] = {name: tables.read(paths[name], schema) for name, schema in schemas.items()}
+    found["findings"] = tables.concat([found["findings"], found["checks"]], FINDINGS)
     found["history"] = tables.concat([tables.read(path, HISTORY) for path in paths["histories"]], HISTORY)
     found["runs"] = tables.concat([tables.read(path, RUNS) for path in paths["runs"]], RUNS)
     found["recipes"] = [_recipe(Path(path)) for path in sorted(paths["recipes"])]

@@ -11,14 +11,25 @@ from markupsafe import Markup, escape
 
 import asclepius
 from asclepius import provenance
-from asclepius.report import augmentation, cohort, comparison, curves, flow, gallery, generated, plots
+from asclepius.report import (
+    augmentation,
+    cohort,
+    comparison,
+    curves,
+    differences,
+    flow,
+    gallery,
+    generated,
+    plots,
+    verdicts,
+)
 from asclepius.report.answer import answer
 from asclepius.report.drawing import Drawing
 from asclepius.report.evidence import Evidence
 from asclepius.report.picture import Picture
 from asclepius.report.settings import ReportSettings
 from asclepius.report.tabular import Table
-from asclepius.report.wording import DEFINITIONS, METRICS, metric, role, without_home
+from asclepius.report.wording import DEFINITIONS, metric, role, without_home
 
 TEMPLATES = Path(__file__).parent
 
@@ -77,7 +88,7 @@ def page(evidence: Evidence, settings: ReportSettings, study: str) -> Page:
         "versions": provenance.environment(),
         "version": asclepius.__version__,
         "code": provenance.fingerprint("report.command"),
-        "definitions": [(METRICS[name], text) for name, text in DEFINITIONS.items()],
+        "definitions": [(metric(name), text) for name, text in DEFINITIONS.items()],
         "metric": metric,
         "role": role,
         "css": Markup((TEMPLATES / "page.css").read_text(encoding="utf-8")),
@@ -127,11 +138,28 @@ def _sections(evidence: Evidence) -> list[Section]:
             "same patients. The order is that of the validation score, which made the choice.",
             [
                 *(comparison.arms(evidence, where) for where in roles),
-                *_present(
-                    [comparison.differences(evidence), comparison.normalisation(evidence), comparison.runs(evidence)]
-                ),
+                *_present([comparison.normalisation(evidence), comparison.runs(evidence)]),
             ],
-            _present([draw(evidence, where) for where in roles for draw in (plots.comparison, plots.differences)]),
+            _present([plots.comparison(evidence, where) for where in roles]),
+        ),
+        Section(
+            "differences",
+            f"Arm by arm beside {evidence.reference}" if evidence.reference else "Arm by arm",
+            "Differences on the same patients, mean over seeds. A difference is claimed only where its interval "
+            "excludes zero; “no difference that the data can show” does not mean that there is none. The intervals "
+            "hold the trained models fixed: they tell what other patients would change. What another training would "
+            "change is told by the seeds; they are named where not all agree.",
+            _present([verdicts.arms(evidence, where) for where in roles]),
+            empty="There is one arm, so there is nothing to compare.",
+        ),
+        Section(
+            "sizes",
+            "Differences in figures",
+            "Differences on the same patients with their intervals; bold where zero is outside, dotted the line of no "
+            "difference. Decisions depend on each arm's own threshold; what needs none compares the models themselves.",
+            [table for where in roles for table in differences.tables(evidence, where)],
+            [drawing for where in roles for drawing in plots.differences(evidence, where)],
+            empty="There is one arm, so there is nothing to compare.",
         ),
         Section(
             "discrimination",
@@ -154,6 +182,7 @@ def _sections(evidence: Evidence) -> list[Section]:
             "Are the probabilities right? Calibration",
             "Images grouped by predicted probability: on the dotted line, the predicted share is the observed one. "
             "Balancing by over- or undersampling usually moves a curve below the line: probabilities are too high.",
+            tables=[table for where in roles for table in differences.calibration(evidence, where)],
             drawings=[drawing for where in roles for drawing in curves.drawings(evidence, "calibration", where)],
             empty="No calibration could be computed.",
         ),

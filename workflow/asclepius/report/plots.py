@@ -7,6 +7,7 @@ import numpy as np
 import pandas as pd
 from matplotlib.ticker import MaxNLocator
 
+from asclepius.evaluate.catalogue import AFTER, LOWER_IS_BETTER
 from asclepius.report.comparison import forest, single_runs, summary
 from asclepius.report.drawing import (
     BLUE,
@@ -23,11 +24,13 @@ from asclepius.report.drawing import (
     looks,
     style,
 )
-from asclepius.report.evidence import Estimate, Evidence
+from asclepius.report.evidence import Evidence
+from asclepius.report.verdicts import difference, headline, named
 from asclepius.report.wording import count, interval, metric, number, percent, plural, role, signed, slug, wrapped
 
 NAME = 20  # characters of an arm's name per line
 ROW = 0.42  # inches per arm
+HIGHER, LOWER = "Right of the line", "Left of the line"
 HEAVY = 12  # confusion matrices of one role
 LOSSES = (("loss", "train_loss", "train/loss"), ("val_loss", "validation_loss", "validation/loss"))
 
@@ -46,27 +49,30 @@ def comparison(evidence: Evidence, where: str) -> Drawing | None:
     return _forest(file, title, described, entries, metric(evidence.primary), chance, number)
 
 
-def differences(evidence: Evidence, where: str) -> Drawing | None:
-    """Forest plot of arm minus reference in the primary metric, with the line of no difference."""
-    table = evidence.differences
-    table = table[(table["role"] == where) & (table["metric"] == evidence.primary) & np.isfinite(table["value"])]
-    if table.empty:
+def differences(evidence: Evidence, where: str) -> list[Drawing]:
+    """Forest plots of arm minus reference with the line of no difference, the primary metric first."""
+    more = () if where != "test" else (*headline(evidence), "brier", f"brier{AFTER}")
+    found = [_difference(evidence, where, name) for name in dict.fromkeys([evidence.primary, *more])]
+    return [drawing for drawing in found if drawing is not None]
+
+
+def _difference(evidence: Evidence, where: str, name: str) -> Drawing | None:
+    rows = [(arm, difference(evidence, arm, name, where)) for arm in evidence.compared(where)]
+    rows = [(arm, found) for arm, found in rows if found.known]
+    if not rows:
         return None
-    look, references = looks(evidence.arms), list(dict.fromkeys(table["reference"]))
-    to = f" to {references[0]}" if len(references) == 1 else ""
-    entries = []
-    for item in table.itertuples(index=False):
-        found = Estimate(item.value, item.low, item.high, item.n)
-        own = item.arm if item.arm in look else evidence.chosen
-        entries.append(
-            (item.arm if to else f"{item.arm} − {item.reference}", found, look[own].colour, look[own].marker, False)
-        )
-    file = "differences" if where == "test" else f"differences-{where}"
-    title = f"Difference in {metric(evidence.primary)}{to}, same {role(where)} patients"
-    described = (
-        title + ": " + "; ".join(f"{name} {signed(found.value)} {interval(found)}" for name, found, *_ in entries)
+    look = looks(evidence.arms)
+    entries = [(arm, found, look[arm].colour, look[arm].marker, found.decided) for arm, found in rows]
+    file = "-".join(
+        ["differences", *([] if name == evidence.primary else [slug(name)]), *([] if where == "test" else [where])]
     )
-    return _forest(file, title, described, entries, f"Difference in {metric(evidence.primary)}", 0.0, signed)
+    word = named(evidence, name, where)
+    place = "" if where == "test" else f", {role(where)}"
+    title = f"Difference to {evidence.reference} in {word}{place}"
+    described = f"{title}: " + "; ".join(f"{arm} {signed(found.value)} {interval(found)}" for arm, found in rows)
+    return _forest(
+        file, title, described, entries, f"{LOWER if name in LOWER_IS_BETTER else HIGHER} is better", 0.0, signed
+    )
 
 
 def _forest(file, title, described, entries, label, line, write) -> Drawing:

@@ -5,27 +5,18 @@ import re
 import textwrap
 from typing import Any
 
+from asclepius.evaluate.catalogue import TITLES
 from asclepius.report.evidence import Estimate
 
 UNKNOWN = "–"
-
-METRICS = {
-    "auc": "AUC",
-    "average_precision": "Average precision",
-    "accuracy": "Accuracy",
-    "balanced_accuracy": "Balanced accuracy",
-    "sensitivity": "Sensitivity",
-    "specificity": "Specificity",
-    "precision": "Precision",
-    "f1": "F1",
-    "brier": "Brier score",
-}
 
 DEFINITIONS = {
     "auc": "Area under the ROC curve: the chance that a random image with the class scores higher than a random "
     "image without it. 0.5 is a coin, 1 is perfect. Needs no threshold.",
     "average_precision": "Area under the precision-recall curve. A blind guess scores the prevalence, so compare it "
     "with that, not with 0.5.",
+    "sensitivity_at_specificity": "The share of images with the class that is found at the lowest threshold that still "
+    "has the specificity evaluate.specificity. Compares arms at one price in false alarms, whatever their thresholds.",
     "accuracy": "Share of images called rightly. Misleading where one class is rare.",
     "balanced_accuracy": "Mean of the shares called rightly in each class. 0.5 is a coin for two classes.",
     "sensitivity": "Of the images with the class, the share that is found (also called recall).",
@@ -35,6 +26,13 @@ DEFINITIONS = {
     "f1": "Harmonic mean of precision and sensitivity.",
     "brier": "Mean squared distance between predicted probability and truth (summed over exclusive classes). "
     "Lower is better; for two classes, always predicting the prevalence p scores p(1 − p).",
+    "ece": "Expected calibration error: mean distance of predicted share and observed share over ten groups of equally "
+    "many images. Lower is better; chance keeps it above 0, more so in small sets.",
+    "calibration_intercept": "What must be added to the log-odds to be right on average. 0 is ideal; below 0 "
+    "probabilities are too high.",
+    "calibration_slope": "1 is ideal; below 1 probabilities are too extreme, above 1 too timid.",
+    "intercept_error": "Distance of the calibration intercept from 0. Lower is better.",
+    "slope_error": "Distance of the calibration slope from 1. Lower is better.",
 }
 
 ROLES = {
@@ -71,7 +69,7 @@ REASONS = {
 
 
 def metric(name: str) -> str:
-    return METRICS.get(name, name.replace("_", " "))
+    return TITLES.get(name, name.replace("_", " "))
 
 
 def role(name: str) -> str:
