@@ -32,7 +32,7 @@ def cell(found: Estimate, *, strong: bool = False, common: Sequence[str] = ()) -
     return Cell(number(found.value) + mark, interval(found), strong)
 
 
-def arms(evidence: Evidence, where: str) -> Table:
+def arms(evidence: Evidence, where: str) -> list[Table]:
     """All metrics of all arms on one tested role, best on validation first; few arms stand side by side."""
     names, common = _metrics(evidence, where), _common(evidence, where)
     heads, columns = [], []
@@ -42,19 +42,27 @@ def arms(evidence: Evidence, where: str) -> Table:
         found = [cell(evidence.estimate(arm, name, role=where), strong=strong, common=common) for name in names]
         columns.append([Cell(number(evidence.validation(arm)), "", strong), *found])
     titles = [f"Validation {metric(evidence.primary)}", *(metric(name) for name in names)]
-    if len(heads) <= SIDE_BY_SIDE:
-        head = ["Metric", *(cell.text + (" (chosen)" if cell.strong else "") for cell in heads)]
-        rows = [row(title, *(column[i] for column in columns)) for i, title in enumerate(titles)]
-    else:
-        head, rows = ["Arm", *titles], [[name, *column] for name, column in zip(heads, columns, strict=True)]
     patients = max((evidence.estimate(arm, evidence.primary, role=where).n for arm in evidence.arms), default=0)
     average = "" if evidence.task.kind == "binary" else " Macro averages: each class counts the same."
-    return Table(
-        f"All metrics on {role(where)} ({plural(patients, 'patient')})",
-        head,
-        rows,
-        f"In brackets the {100 * evidence.confidence:g} % interval over patients.{average}{_notes(evidence, where)}",
-    )
+    caption = f"All metrics on {role(where)} ({plural(patients, 'patient')})"
+    note = f"In brackets the {100 * evidence.confidence:g} % interval over patients.{average}{_notes(evidence, where)}"
+    if len(heads) <= SIDE_BY_SIDE:
+        head = ["Metric", *(cell.text + (" (chosen)" if cell.strong else "") for cell in heads)]
+        return [
+            Table(caption, head, [row(title, *cells) for title, *cells in zip(titles, *columns, strict=True)], note)
+        ]
+    decided = [i for i, name in enumerate(["", *names]) if name in DECIDED]
+    rest = [i for i in range(len(titles)) if i not in decided]
+    return [
+        Table(
+            caption + (": decisions" if part is decided else ""),
+            ["Arm", *(titles[i] for i in part)],
+            [[name, *(column[i] for i in part)] for name, column in zip(heads, columns, strict=True)],
+            note if part is decided else "",
+        )
+        for part in (rest, decided)
+        if part
+    ]
 
 
 def _metrics(evidence: Evidence, where: str) -> list[str]:

@@ -9,9 +9,7 @@ from asclepius.report.wording import interval, metric, number, p_value, percent,
 
 ORDER = (*RANKED, "f1")
 THRESHOLD = tuple(name for name in DECIDED if name != "f1")
-PROBABILITIES = tuple(
-    name for before in CALIBRATION if before not in SIGNED for name in (before, before + AFTER)
-)  # side by side
+PROBABILITIES = tuple(name for name in CALIBRATION if name not in SIGNED)
 
 
 def tables(evidence: Evidence, where: str) -> list[Table]:
@@ -23,7 +21,8 @@ def tables(evidence: Evidence, where: str) -> list[Table]:
     groups = [
         ("all", "finding", ORDER),
         ("all", f"decisions by {at}", THRESHOLD),
-        ("all", "probabilities, as they are and recalibrated", PROBABILITIES),
+        ("all", "probabilities as they are", PROBABILITIES),
+        ("all", "recalibrated probabilities", tuple(name + AFTER for name in PROBABILITIES)),
     ]
     if evidence.task.kind != "binary":
         rare = evidence.rarest(where)
@@ -34,23 +33,29 @@ def tables(evidence: Evidence, where: str) -> list[Table]:
 def _table(evidence: Evidence, where: str, arms: list[str], of: str, title: str, names: tuple[str, ...]) -> Table:
     found = {(arm, name): evidence.difference(arm, name, role=where, of=of) for arm in arms for name in names}
     shown = [name for name in names if any(found[arm, name].known for arm in arms)]
-    rows = [row(Cell(arm), *(_cell(found[arm, name]) for name in shown)) for arm in arms]
+    tested = [name for name in shown if any(math.isfinite(found[arm, name].p) for arm in arms)]
+    rows = [
+        row(Cell(arm), *(_cell(found[arm, name]) for name in shown), *(_chance(found[arm, name]) for name in tested))
+        for arm in arms
+    ]
     note = "Bold: the interval does not include zero."
     if any(name in LOWER_IS_BETTER for name in shown):
         note += " Negative is better."
-    if any(math.isfinite(each.p) for each in found.values()):
+    if tested:
         note += f" p: DeLong's test by patient; Holm: the same, corrected for {len(arms)} arms. Intervals are not."
     if "sensitivity_at_specificity" in shown:
         note += f" The fixed specificity is {percent(evidence.specificity)}."
     caption = f"Difference to {evidence.reference} on the same {role(where)} patients: {title}"
-    return Table(caption, ["Arm", *(metric(name) for name in shown)], rows, note)
+    head = ["Arm", *(metric(name) for name in shown), *(f"{metric(name)}: p" for name in tested)]
+    return Table(caption, head, rows, note)
 
 
 def _cell(found: Difference) -> Cell:
-    chances = "".join(
-        f" {name}{p_value(p)}" for name, p in (("", found.p), ("Holm ", found.p_holm)) if math.isfinite(p)
-    )
-    return Cell(signed(found.value), interval(found, sign=True) + chances, found.decided)
+    return Cell(signed(found.value), interval(found, sign=True), found.decided)
+
+
+def _chance(found: Difference) -> Cell:
+    return Cell(p_value(found.p), f"Holm {p_value(found.p_holm)}" if math.isfinite(found.p_holm) else "")
 
 
 def calibration(evidence: Evidence, where: str) -> list[Table]:

@@ -137,7 +137,7 @@ def _sections(evidence: Evidence) -> list[Section]:
             "An arm is a complete recipe: model, balancing, augmentation and training. All arms were tested on the "
             "same patients. The order is that of the validation score, which made the choice.",
             [
-                *(comparison.arms(evidence, where) for where in roles),
+                *(table for where in roles for table in comparison.arms(evidence, where)),
                 *_present([comparison.normalisation(evidence), comparison.runs(evidence)]),
             ],
             _present([plots.comparison(evidence, where) for where in roles]),
