@@ -10,6 +10,7 @@ from pathlib import Path
 from snakemake.exceptions import WorkflowError
 
 from asclepius import keys, provenance
+from asclepius.audit.stamp import STAMP
 from asclepius.config import arms, check_paths, load
 from asclepius.errors import StudyError
 from asclepius.resample import target
@@ -233,4 +234,5 @@ def farewell():
         address = json.loads(receipt.read_text(encoding="utf-8"))["address"]
         programs = os.path.relpath(Path(sys.executable).parent, "results")
         server = "" if STUDY.track.uri else f"(cd results && {programs}/mlflow ui)  and open "
-        print(f"\nReport:  {page}\nMLflow:  {server}{address}\n", file=sys.stderr)
+        print(f"\n{STAMP}" if STUDY.demonstration else "", file=sys.stderr)
+        print(f"Report:  {page}\nMLflow:  {server}{address}\n", file=sys.stderr)

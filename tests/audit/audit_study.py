@@ -129,8 +129,9 @@ class Study:
     def write_fits(self, records: list[dict]) -> None:
         tables.write_text(self.trained("fits.json"), write_json({"fits": records}))
 
-    def audit(self) -> pd.DataFrame:
+    def audit(self, **options) -> pd.DataFrame:
         run(
+            **options,
             images=self.path("images.parquet"),
             folds=self.path("folds.parquet"),
             dropped=self.path("dropped.parquet"),

@@ -262,3 +262,13 @@ def test_the_message_carries_the_violations_but_stays_readable(study):
     assert message.startswith("audit: ")
     assert len(message.splitlines()) == 14
     assert "more, see this job's log" in message.splitlines()[-1]
+
+
+def test_a_demonstration_goes_on_with_its_violations_on_record(tmp_path):
+    naive = Study(tmp_path / "naive").split(method="naive").balance().train()
+    found = naive.audit(demonstration=True)
+    failed = set(found["check"][~found["passed"]])
+    assert {"patients in one role", "groups in one role"} <= failed
+    assert "fitted to the images it may see" not in failed
+    with pytest.raises(StudyError, match="patients in one role"):
+        naive.audit()

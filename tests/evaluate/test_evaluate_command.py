@@ -9,6 +9,7 @@ from sklearn.metrics import roc_auc_score
 
 from asclepius import tables
 from asclepius.audit.schema import FINDINGS
+from asclepius.audit.stamp import NOTE, STAMP
 from asclepius.errors import StudyError
 from asclepius.evaluate.catalogue import DECIDED, RECALIBRATED
 from asclepius.evaluate.schema import CONFUSION, CURVES, DIFFERENCES, METRICS, RECALIBRATIONS, THRESHOLDS
@@ -273,3 +274,14 @@ def test_patients_who_share_an_image_are_drawn_as_one(make_study):
     where = {"arm": "none", "fold": "all", "seed": "all", "role": "test", "metric": "auc", "subgroup": "all"}
     tested = set(study.predictions.query("role == 'test'")["patient"])
     assert value(study.read("metrics"), **where)["n"] == len({study.group[patient] for patient in tested})
+
+
+def test_a_demonstration_is_measured_in_spite_of_the_audit_and_says_so_beside_each_figure(make_study):
+    study = make_study()
+    study.findings["passed"] = False
+    with pytest.raises(StudyError, match="audit"):
+        study.run()
+    study.run(demonstration=True)
+    assert study.read("metrics")["note"].str.contains(NOTE).all()
+    card = json.loads((study.folder / "model" / "card.json").read_text())
+    assert card["demonstration"] == study.choice()["demonstration"] == STAMP

@@ -28,6 +28,7 @@ STUDIES = [ROOT / "config.yaml", *sorted((ROOT / "studies").glob("*.yaml"))]
             {"arms": {"a": {"model": {"name": "logistic"}, "balance": {"method": "adasyn", "space": "embedding"}}}},
             "arms.a.balance: adasyn needs a network's embedding, model.name logistic has none; use adasyn on pixels",
         ),
+        ({"split": {"method": "naive"}}, "config: split.method: naive puts images of one patient on both sides"),
     ],
 )
 def test_a_wrong_config_is_refused_in_one_sentence(values, sentence):

@@ -9,6 +9,7 @@ import pytest
 from fabricated import Fabricated, Shape
 
 from asclepius import tables
+from asclepius.audit.stamp import STAMP
 from asclepius.errors import StudyError
 from asclepius.evaluate.schema import DIFFERENCES, METRICS
 from asclepius.provenance import write_json
@@ -267,3 +268,13 @@ def test_each_way_of_augmenting_is_shown_once_with_its_arms(reported):
     assert f"{arms[0]}: Rotation by ±1°." in part
     assert f"{', '.join(arms[1:])}: Rotation by ±2°." in part
     assert part.count("data:image/png;base64,") == 2
+
+
+def test_a_demonstration_is_stamped_above_everything(tmp_path, report_again):
+    study = Fabricated(tmp_path / "stamped", Shape(folds=1, settings={"demonstration": True}))
+    html = report_again(study)
+    assert html.index(STAMP) < html.index("<h1>")
+    assert "<title>DEMONSTRATION:" in html
+    plain = report_again(Fabricated(tmp_path / "plain", Shape(folds=1)))
+    assert STAMP not in plain
+    assert "DEMONSTRATION" not in plain

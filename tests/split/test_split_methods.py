@@ -176,3 +176,12 @@ def test_the_stage_writes_the_same_bytes_twice(tmp_path):
 def test_another_seed_draws_other_folds():
     one, two = (split(plain(60), folds=3, seed=seed)[0] for seed in (1, 2))
     assert (one["role"] != two["role"]).any()
+
+
+def test_naive_tears_patients_and_copies_apart_and_keeps_their_group_for_the_audit():
+    images = table([i // 4 for i in range(120)], ["a"] * 60 + ["b"] * 60, content=[i // 2 for i in range(120)])
+    folds, dropped, _ = split(images, method="naive", folds=3)
+    assert dropped.empty
+    assert (folds.groupby("image")["role"].agg(lambda roles: (roles == "test").sum()) == 1).all()
+    assert (folds.groupby(["patient", "fold"])["role"].nunique() > 1).mean() > 0.8
+    assert (folds["group"] == folds["patient"]).all()

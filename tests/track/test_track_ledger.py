@@ -11,6 +11,7 @@ import pandas as pd
 import pytest
 
 from asclepius import tables
+from asclepius.audit.stamp import STAMP
 from asclepius.errors import StudyError
 from asclepius.evaluate.schema import METRICS
 from asclepius.provenance import digest, write_json
@@ -222,3 +223,12 @@ def test_importing_the_command_is_cheap():
     environment = {**os.environ, "PYTHONPATH": os.pathsep.join(sys.path)}
     done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, env=environment)
     assert done.stdout.strip() == "[]", done.stderr
+
+
+def test_runs_of_a_demonstration_carry_its_stamp_and_replace_those_without(study, track, stored):
+    track()
+    assert track(config=study.config() | {"demonstration": True})["replaced"] == 6
+    client, runs = stored()
+    assert all(run.data.tags["asclepius.demonstration"] == STAMP for run in runs)
+    assert all(run.data.params["demonstration"] == "True" for run in runs)
+    assert STAMP in client.get_experiment_by_name("fabricated").tags["mlflow.note.content"]

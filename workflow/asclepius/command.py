@@ -89,6 +89,8 @@ def _convert(value: Any, hint: Any) -> Any:
         return None if value is None or value == [] else _convert(value, options[0])
     if inspect.isclass(hint) and issubclass(hint, Settings):
         return hint.model_validate(value)
+    if hint is bool:
+        return value in (True, "true")
     if hint is Path or hint is int or hint is float or hint is str:
         return hint(value)
     return value

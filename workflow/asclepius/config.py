@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from pydantic import BaseModel, Field, ValidationError, field_validator
+from pydantic import BaseModel, Field, ValidationError, field_validator, model_validator
 
 from asclepius.augment.settings import AugmentSettings
 from asclepius.balance.settings import BalanceSettings
@@ -36,6 +36,9 @@ SLUG = re.compile(r"[a-z0-9][a-z0-9_-]*")
 class Study(Settings):
     study: str = Field("phantom", description="name of the study: results/<study>/")
     seeds: list[int] = Field([1], min_length=1, description="each arm is trained once per seed and fold")
+    demonstration: bool = Field(
+        False, description="allows split.method: naive; leaks are listed and do not stop the run; stamped everywhere"
+    )
     phantom: PhantomSettings = Field(PhantomSettings(), description="the simulated cohort of source: phantom")
     cohort: CohortSettings = Field(CohortSettings(), description="where images, patients and labels come from")
     deidentify: DeidentifySettings = Field(DeidentifySettings(), description="removing identity")
@@ -70,6 +73,15 @@ class Study(Settings):
         if len(set(value)) != len(value):
             raise ValueError("every seed once")
         return value
+
+    @model_validator(mode="after")
+    def _naive(self) -> "Study":
+        if self.split.method == "naive" and not self.demonstration:
+            raise ValueError(
+                "split.method: naive puts images of one patient on both sides of a fold; write split.method: kfold, or "
+                "demonstration: true if the study is to show what that does"
+            )
+        return self
 
 
 class Arm(Settings):
@@ -152,6 +164,9 @@ def _sentences(error: ValidationError, model: type[BaseModel], prefix: str = "")
             )
         else:
             message = item["msg"].removeprefix("Value error, ")
+            if not item["loc"]:  # of the study as a whole; the message names the keys
+                lines.append(message)
+                continue
             lines.append(f"{where}: {message[0].lower() + message[1:]}, found {item['input']!r}")
     return "config: " + "\n        ".join(lines)
 

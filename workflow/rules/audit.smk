@@ -20,6 +20,7 @@ rule audit:
     conda:
         CPU
     params:
+        demonstration=STUDY.demonstration,
         code=code("audit"),
     script:
         "../scripts/audit.py"

@@ -29,6 +29,7 @@ rule evaluate:
         CPU
     params:
         settings=section("evaluate"),
+        demonstration=STUDY.demonstration,
         results=results_folder,
         code=code("evaluate"),
     script:

@@ -11,6 +11,7 @@ from markupsafe import Markup, escape
 
 import asclepius
 from asclepius import provenance
+from asclepius.audit.stamp import STAMP
 from asclepius.report import (
     augmentation,
     cohort,
@@ -74,6 +75,7 @@ def page(evidence: Evidence, settings: ReportSettings, study: str) -> Page:
         "study": study,
         "title": settings.title or study,
         "question": settings.question,
+        "stamp": STAMP if evidence.config.get("demonstration") else None,
         "answer": answer(evidence),
         "evidence": evidence,
         "cohort": cohort.table_one(evidence),

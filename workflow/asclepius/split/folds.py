@@ -1,7 +1,7 @@
-"""Roles of the images in each fold: what is tested, by five methods, and who may then learn."""
+"""Roles of the images in each fold: what is tested, by six methods, and who may then learn."""
 
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import pandas as pd
@@ -46,6 +46,8 @@ def make_folds(cohort: Cohort, settings: SplitSettings) -> list[Fold]:
     Raises:
         StudyError: the data do not allow the method, with what to write instead.
     """
+    if settings.method == "naive":
+        cohort = _torn(cohort)
     if not cohort.usable.any():
         raise StudyError("split: no labelled image to split; see quality/quarantine.csv for what was set aside")
     validation = None
@@ -61,7 +63,7 @@ def make_folds(cohort: Cohort, settings: SplitSettings) -> list[Fold]:
             _require(cohort, 3, "one to train, one to validate, one to test")
             part = _draw_groups(cohort, cohort.usable, [1 - settings.test, settings.test], [settings.seed, TEST_DRAW])
             tested = [cohort.usable & (part[cohort.group] == 1)]
-        case "kfold":
+        case "kfold" | "naive":
             _require_folds(cohort, settings.folds)
             shares = [1 / settings.folds] * settings.folds
             part = _draw_groups(cohort, cohort.usable, shares, [settings.seed, TEST_DRAW])
@@ -76,6 +78,12 @@ def make_folds(cohort: Cohort, settings: SplitSettings) -> list[Fold]:
         _check_classes(cohort, fold, number, settings)
         made.append(fold)
     return made
+
+
+def _torn(cohort: Cohort) -> Cohort:
+    """The cohort as the commonest mistake sees it: every image a patient of its own, no two alike."""
+    each = np.arange(len(cohort.images))
+    return replace(cohort, group=each, content=each, look=np.full(len(each), -1))
 
 
 def _draw_groups(cohort: Cohort, some: np.ndarray, shares: list[float], seed: list[int]) -> np.ndarray:

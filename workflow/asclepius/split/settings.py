@@ -8,10 +8,12 @@ from asclepius.settings import Settings
 
 
 class SplitSettings(Settings):
-    method: Literal["official", "holdout", "kfold", "leave_one_site_out", "temporal"] = Field(
-        "kfold", description="official takes the source's own split; all others keep patients together"
+    method: Literal["official", "holdout", "kfold", "leave_one_site_out", "temporal", "naive"] = Field(
+        "kfold",
+        description="official takes the source's own split; naive tears patients apart and needs demonstration: true; "
+        "all others keep patients together",
     )
-    folds: int = Field(5, ge=2, description="of kfold; of leave_one_site_out: the number of sites")
+    folds: int = Field(5, ge=2, description="of kfold and naive; of leave_one_site_out: the number of sites")
     test: float = Field(0.2, gt=0, lt=1, description="share of patients: holdout and temporal")
     validation: float = Field(0.15, gt=0, lt=1, description="share of the patients that are not test")
     order: str | None = Field(
@@ -28,4 +30,4 @@ class SplitSettings(Settings):
     @property
     def count(self) -> int:
         """Number of folds, known before the data are."""
-        return self.folds if self.method in ("kfold", "leave_one_site_out") else 1
+        return self.folds if self.method in ("kfold", "leave_one_site_out", "naive") else 1

@@ -6,6 +6,7 @@ from pathlib import Path
 
 import asclepius
 from asclepius import provenance, tables
+from asclepius.audit.stamp import STAMP
 from asclepius.errors import StudyError
 from asclepius.evaluate.schema import METRICS
 from asclepius.provenance import write_json
@@ -64,7 +65,8 @@ def run(
     )
     files = _files(made, chosen, Path(results), Path(page), Path(figures))
     experiment = settings.experiment or study
-    number, counts = _write(settings, Path(store), experiment, study, made, files, chosen)
+    stamp = STAMP if config.get("demonstration") else None
+    number, counts = _write(settings, Path(store), experiment, study, made, files, chosen, stamp)
     address = f"{PAGE}/#/experiments/{number}?workflowType=machine_learning" if settings.uri is None else settings.uri
     done = {"experiment": experiment, "runs": len(made), **counts, "chosen": chosen["arm"], "address": address}
     tables.write_text(receipt, write_json(done))
@@ -82,8 +84,12 @@ def _write(
     made: list[Record],
     files: dict[tuple[str, str, str], list[tuple[Path, str]]],
     chosen: dict,
+    stamp: str | None,
 ) -> tuple[str, dict[str, int]]:
     """The experiment's number and counts of runs.
+
+    Args:
+        stamp: of a demonstration.
 
     Under a lock: eight processes that opened a new SQLite store at once broke it for good.
     """
@@ -99,8 +105,13 @@ def _write(
         from mlflow.exceptions import MlflowException
 
         try:
-            ledger = Ledger(uri, artifacts, experiment, study, _constant())
-            ledger.describe(f"{chosen['sentence']}\n\nThe whole answer: `results/{study}/report.html`.")
+            tags = _constant() | ({"asclepius.demonstration": stamp} if stamp else {})
+            ledger = Ledger(uri, artifacts, experiment, study, tags)
+            told = [f"**{stamp}**"] * bool(stamp) + [
+                chosen["sentence"],
+                f"The whole answer: `results/{study}/report.html`.",
+            ]
+            ledger.describe("\n\n".join(told))
             return ledger.experiment, ledger.sync(made, files).as_dict()
         except MlflowException as error:
             where = str(store) if local else f"{settings.uri} (track.uri)"

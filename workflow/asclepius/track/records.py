@@ -139,6 +139,8 @@ def records(
 
 def _study(config: dict[str, Any]) -> dict[str, Any]:
     found: dict[str, Any] = {"seeds": config.get("seeds")}
+    if config.get("demonstration"):  # a param, so that runs written before it was one are replaced
+        found["demonstration"] = True
     for section, names in STUDY.items():
         held = config.get(section) or {}
         found[section] = {name: held[name] for name in names or held if name in held}
