@@ -11,13 +11,14 @@ from asclepius.audit.command import run
 from asclepius.audit.schema import FINDINGS
 from asclepius.balance.command import run as balance
 from asclepius.balance.settings import BalanceSettings
-from asclepius.provenance import fit_record, write_json
+from asclepius.provenance import digest, fit_record, write_json
 from asclepius.quality.schema import IMAGES
 from asclepius.split.command import run as split
 from asclepius.split.schema import FOLDS
 from asclepius.split.settings import SplitSettings
 from asclepius.task import Task
-from asclepius.train.schema import PREDICTIONS
+from asclepius.train.preprocess import Preprocess
+from asclepius.train.schema import PREDICTIONS, RUNS
 
 FILL = {"str": None, "int": 0, "float": float("nan")}
 CLASSES = ("a", "b")
@@ -96,13 +97,19 @@ class Study:
 
     def train(self, fits=None) -> "Study":
         """Records as the train stage writes them; predictions on every image that is not trained on."""
-        folds, rows, records = self.folds, [], []
+        folds, rows, records, runs = self.folds, [], [], []
         target = self.images.set_index("image")["label"]
         for seed in (1, 2):
             for fold, of in folds.groupby("fold"):
                 for what, role in (("normalisation", "train"), ("best epoch", "validation")):
                     record = fit_record(what, [role], of["image"][of["role"] == role])
                     records.append({"fold": int(fold), "seed": seed, **record})
+                place = f"train/net/pack-0/models/fold-{fold}-seed-{seed}"
+                seen_in_training = of["image"][of["role"] == "train"]
+                self.write_preprocess(f"{place}/preprocess.json", "scale", seen_in_training)
+                row = {name: FILL[kind] for name, kind in RUNS.columns.items()} | {"why": "-", "device": "cpu"}
+                row |= {"arm": "net", "fold": fold, "seed": seed, "model": f"{place}/model.keras", "normalise": "scale"}
+                runs.append(row | {"preprocess": f"{place}/preprocess.json", "epochs": 3, "best_epoch": 2})
                 seen = of[of["role"].isin(["validation", "test", "external"])]
                 for name in CLASSES:
                     rows.append(
@@ -112,8 +119,14 @@ class Study:
                         )
                     )
         self.write_predictions(pd.concat(rows, ignore_index=True)[list(PREDICTIONS.columns)])
+        tables.write(self.trained("runs.parquet"), pd.DataFrame(runs), RUNS)
         self.write_fits(records if fits is None else fits)
         return self
+
+    def write_preprocess(self, name: str, method: str, images) -> None:
+        """What stands beside a model; `images` None leaves its digest out."""
+        seen = {} if images is None else {"images": digest(images), "n": len(images)}
+        Preprocess(method, ("-",), (), (4, 4, 1), Task("binary", CLASSES, "b"), **seen).write(self.path(name))
 
     @property
     def predictions(self) -> pd.DataFrame:
@@ -133,11 +146,14 @@ class Study:
         run(
             **options,
             images=self.path("images.parquet"),
+            task=self.path("task.json"),
             folds=self.path("folds.parquet"),
             dropped=self.path("dropped.parquet"),
             tables=[self.balanced(fold) for fold in self.numbers],
             fits=[*(self.balanced(fold, "fits.json") for fold in self.numbers), self.trained("fits.json")],
+            runs=[self.trained("runs.parquet")],
             predictions=[self.trained("predictions.parquet")],
+            results=self.folder,
             findings=self.path("findings.parquet"),
         )
         return self.findings

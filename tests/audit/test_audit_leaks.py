@@ -1,16 +1,24 @@
 """Every way to leak is found, named, and stops the study."""
 
+import json
 import shutil
 
 import numpy as np
+import pandas as pd
 import pytest
 from audit_study import Study
 
 from asclepius import tables
+from asclepius.audit.assignment import Assignment
+from asclepius.audit.findings import extended
+from asclepius.audit.fits import check_later
+from asclepius.audit.schema import FINDINGS
 from asclepius.balance.schema import TABLE
 from asclepius.errors import StudyError
-from asclepius.provenance import fit_record
+from asclepius.provenance import fit_record, write_json
 from asclepius.quality.schema import IMAGES
+from asclepius.split.schema import DROPPED
+from asclepius.train.schema import RUNS
 
 
 @pytest.fixture(scope="module")
@@ -38,8 +46,10 @@ def refused(study) -> tuple[str, set[str]]:
 def test_a_sound_study_passes(study, capsys):
     found = study.audit()
     assert found["passed"].all()
-    assert (found["checked"] > 0).all()
+    empty = {"near-duplicates in one role", "copies of test images left out"}  # told although there are none
+    assert (found["checked"][~found["check"].isin(empty)] > 0).all()
     assert set(found["check"]) == {
+        *empty,
         "groups hold together",
         "patients in one role",
         "groups in one role",
@@ -243,6 +253,8 @@ def test_training_copies_left_out_by_the_split_are_told(tmp_path):
     found = study.audit()
     sentence = found.set_index("check").loc["every image accounted for", "sentence"]
     assert sentence == "Each of 90 images has one role or a reason to be left out (1 copy)."
+    told = found.set_index("check").loc["copies of test images left out", "sentence"]
+    assert told == "1 copies and 0 near-copies of images kept for validation or test were left out of training."
     assert "each image tested once" not in set(found["check"])
 
 
@@ -272,3 +284,115 @@ def test_a_demonstration_goes_on_with_its_violations_on_record(tmp_path):
     assert "fitted to the images it may see" not in failed
     with pytest.raises(StudyError, match="patients in one role"):
         naive.audit()
+
+
+def test_images_left_out_as_copies_of_nothing_are_found(study):
+    folds = study.folds
+    lost = folds[(folds["fold"] == 0) & (folds["role"] == "train")].iloc[[0]]
+    study.write_folds(folds.drop(index=lost.index))
+    row = lost[["image", "fold"]].assign(reason="copy", sentence="-")
+    tables.write(study.path("dropped.parquet"), row, DROPPED)
+    message, failed = refused(study)
+    assert "copies of test images left out" in failed
+    assert "1 of 1 image left out as copies are no copy" in message
+
+
+def generate(study, fold, roles):
+    """Turn a fold's SMOTE images into those of a network trained on images of some roles."""
+    table = tables.read(study.balanced(fold), TABLE)
+    table["parents"] = table["parents"].where(table["source"] == "real", '["*"]')
+    tables.write(study.balanced(fold), table, TABLE)
+    of = study.folds[study.folds["fold"] == fold]
+    record = fit_record("gan", roles, of["image"][of["role"].isin(roles)])
+    tables.write_text(study.balanced(fold, "fits.json"), write_json({"fold": fold, "fits": [record]}))
+
+
+def test_images_of_a_network_are_as_good_as_the_record_of_its_training(study):
+    generate(study, 0, ["train"])
+    found = study.audit()
+    here = found[found["subject"] == "balance smote-abc fold 0"].set_index("check")["sentence"]
+    assert "by a network that saw them all" in here["synthetic images made of training images"]
+    assert "gan (train)" in here["fitted to the images it may see"]
+    generate(study, 1, ["train", "test"])
+    assert "gan was fitted to test and train images" in refused(study)[0]
+
+
+def test_images_of_a_network_without_its_record_are_refused(study):
+    record = study.balanced(0, "fits.json").read_text()
+    generate(study, 0, ["train"])
+    study.balanced(0, "fits.json").write_text(record)  # that of SMOTE
+    message, failed = refused(study)
+    assert failed == {"fitted to the images it may see"}
+    assert "no record of what the network was trained on" in message
+
+
+def test_a_star_among_other_parents_is_no_licence(study):
+    table = tables.read(study.balanced(0), TABLE)
+    row = table.index[table["source"] == "synthetic"][0]
+    table.loc[row, "parents"] = json.dumps(["*", study.images["image"][0]])
+    tables.write(study.balanced(0), table, TABLE)
+    assert "synthetic images made of training images" in refused(study)[1]
+
+
+@pytest.mark.parametrize("roles", [["train", "validation"], None])
+def test_a_kept_model_with_preprocessing_of_other_images_is_refused(study, roles):
+    of = study.folds[study.folds["fold"] == 1]
+    images = None if roles is None else of["image"][of["role"].isin(roles)]
+    study.write_preprocess("train/net/pack-0/models/fold-1-seed-2/preprocess.json", "scale", images)
+    message, failed = refused(study)
+    assert failed == {"fitted to the images it may see"}
+    assert "arm net fold 1: Something saw images it must not, or does not say: the preprocessing kept with seed 2" in (
+        message
+    )
+
+
+@pytest.mark.parametrize("what", ["normalisation", "best epoch"])
+def test_a_fit_that_left_no_record_is_refused(study, what):
+    study.write_fits([fit for fit in study.fits if (fit["what"], fit["fold"], fit["seed"]) != (what, 2, 1)])
+    message, failed = refused(study)
+    assert failed == {"fitted to the images it may see"}
+    assert (
+        f"arm net fold 2: Something saw images it must not, or does not say: {what} of seed 1 has no record" in message
+    )
+
+
+def test_a_model_without_its_preprocessing_says_what_to_do(study):
+    study.path("train/net/pack-0/models/fold-0-seed-1/preprocess.json").write_text("{}")
+    with pytest.raises(StudyError, match="delete train/ and run again"):
+        study.audit()
+
+
+def test_a_run_that_predicted_nothing_is_missed(study):
+    runs = tables.read(study.trained("runs.parquet"), RUNS)
+    further = runs[runs["seed"] == 2].assign(seed=3)
+    tables.write(study.trained("runs.parquet"), pd.concat([runs, further]), RUNS)
+    seen = [fit | {"seed": 3} for fit in study.fits if fit["seed"] == 2]
+    study.write_fits([*study.fits, *seen])
+    message, failed = refused(study)
+    assert failed == {"no prediction missing"}
+    assert "seed 3 has 0 of" in message
+
+
+def test_predictions_held_against_another_label_are_refused(study):
+    found = study.predictions
+    found.loc[[0, 1], "target"] = 1 - found.loc[[0, 1], "target"]
+    study.write_predictions(found)
+    message, failed = refused(study)
+    assert failed == {"predictions on unseen patients"}
+    assert "2 predictions held against a label that is not the image's" in message
+
+
+@pytest.mark.parametrize(("what", "roles", "passed"), [
+    ("threshold", ["validation"], True),
+    ("recalibration", ["validation"], True),
+    ("recalibration", ["test"], False),
+    ("threshold", ["test", "validation"], False),
+])  # fmt: skip
+def test_decisions_made_behind_the_audit_are_checked_by_the_same_rule(study, what, roles, passed):
+    of = study.folds[study.folds["fold"] == 1]
+    record = {"arm": "net", "fold": 1, "seed": 1, **fit_record(what, roles, of["image"][of["role"].isin(roles)])}
+    found = list(check_later([record], Assignment.of(study.images, study.folds)))
+    assert [(each.subject, each.passed) for each in found] == [("arm net fold 1", passed)]
+    whole = extended(study.audit(), found)
+    tables.write(study.path("findings.parquet"), whole, FINDINGS)
+    assert whole["check"].iloc[-1] == "decisions fitted to the images it may see"

@@ -2,10 +2,12 @@
 rule audit:
     input:
         images=f"{R}/quality/images.parquet",
+        task=f"{R}/quality/task.json",
         folds=f"{R}/split/folds.parquet",
         dropped=f"{R}/split/dropped.parquet",
         tables=of_recipes("table.parquet"),
         fits=of_recipes("fits.json") + of_packs("fits.json"),
+        runs=of_packs("runs.parquet"),
         models=of_packs("models"),
         predictions=TRAINED,
         manifest=f"{R}/deidentify/manifest.parquet",
@@ -20,6 +22,7 @@ rule audit:
     conda:
         CPU
     params:
+        results=results_folder,
         demonstration=STUDY.demonstration,
         code=code("audit"),
     script:

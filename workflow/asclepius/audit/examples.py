@@ -10,14 +10,23 @@ import pandas as pd
 from asclepius.audit.assignment import CODE, Assignment, role_counts
 from asclepius.audit.findings import Finding, number
 
+# Parents of what a generative network made: every training image of the fold. Its record of fits holds their digest.
+WHOLE = ["*"]
+
 
 def check_table(found: pd.DataFrame, recipe: str, fold: int, assignment: Assignment) -> Iterator[Finding]:
     """The checks of one balance/table."""
     subject = f"balance {recipe} fold {fold}"
     real = (found["source"] == "real").to_numpy()
     yield _real(found["image"][real], fold, subject, assignment)
-    if not real.all():
-        yield _synthetic(found["parents"][~real], fold, subject, assignment)
+    yield _synthetic(found["parents"][~real], fold, subject, assignment)
+
+
+def sources(found: pd.DataFrame) -> set[str]:
+    """What a balance/table holds that needs a record of its making: "synthetic" images, "generated" ones among them."""
+    made = found["parents"][found["source"] != "real"]
+    held = [("synthetic", len(made) > 0), ("generated", any(each == WHOLE for each in _parse(made)))]
+    return {name for name, there in held if there}
 
 
 def _real(tokens: pd.Series, fold: int, subject: str, assignment: Assignment) -> Finding:
@@ -35,16 +44,22 @@ def _real(tokens: pd.Series, fold: int, subject: str, assignment: Assignment) ->
 
 
 def _synthetic(parents: pd.Series, fold: int, subject: str, assignment: Assignment) -> Finding:
+    check = "synthetic images made of training images"
+    if parents.empty:
+        return Finding(check, subject, True, 0, "There are no synthetic images.")
     lists = _parse(parents)
+    generated = sum(each == WHOLE for each in lists)
+    lists = [each for each in lists if each != WHOLE]
     lengths = np.fromiter(map(len, lists), dtype=int, count=len(lists))
     codes = assignment.roles_of(list(chain.from_iterable(lists)), fold)
     outside = codes != CODE["train"]
     orphans = int((lengths == 0).sum())
     foreign = len(np.unique(np.repeat(np.arange(len(lists)), lengths)[outside]))
-    passed, check = not orphans and not foreign, "synthetic images made of training images"
+    passed = not orphans and not foreign
     if passed:
         sentence = (
-            f"All {number(len(lists), 'synthetic image')} were made from images of the fold's training patients alone."
+            f"All {number(len(parents), 'synthetic image')} were made from images of the fold's training patients alone"
+            + (f"; {generated} by a network that saw them all." if generated else ".")
         )
     else:
         problems = []
@@ -55,8 +70,8 @@ def _synthetic(parents: pd.Series, fold: int, subject: str, assignment: Assignme
             )
         if orphans:
             problems.append(f"{orphans} name no parents")
-        sentence = f"Of {number(len(lists), 'synthetic image')} {'; '.join(problems)}."
-    return Finding(check, subject, passed, len(lists), sentence)
+        sentence = f"Of {number(len(parents), 'synthetic image')} {'; '.join(problems)}."
+    return Finding(check, subject, passed, len(parents), sentence)
 
 
 def _parse(parents: pd.Series) -> list[list[str]]:

@@ -31,6 +31,11 @@ def table(findings: list[Finding]) -> pd.DataFrame:
     return pd.DataFrame([asdict(finding) for finding in findings], columns=list(FINDINGS.columns))
 
 
+def extended(earlier: pd.DataFrame, findings: list[Finding]) -> pd.DataFrame:
+    """audit/findings with those of a later stage."""
+    return pd.concat([earlier, table(findings)], ignore_index=True)
+
+
 def lines(findings: list[Finding]) -> list[str]:
     """The log: one line per finding."""
     width = max((len(finding.check) for finding in findings), default=0)

@@ -2,12 +2,14 @@
 
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
+from functools import cached_property
 
 import numpy as np
 import pandas as pd
 
 from asclepius.audit.assignment import CODE, Assignment, role_counts
 from asclepius.audit.findings import Finding, number, some
+from asclepius.task import Task
 
 PREDICTED = ("validation", "test", "external")
 KEY = ["arm", "seed", "fold", "role", "class"]
@@ -19,19 +21,33 @@ class Predictions:
 
     Args:
         assignment: who was in which role.
+        task: which labels an image may have.
         arms: by the paths of the tables, in order.
         wrong: by (arm, fold), roles that wrongly predicted images truly have.
         renamed: by (arm, fold), predictions under another patient.
+        relabelled: by (arm, fold), predictions held against a label that is not the image's.
+        runs: arm and seed of every fit there was.
         rows: by (arm, fold), how many predictions there are.
         counts: undisturbed predictions by arm, seed, fold, role and class.
     """
 
     assignment: Assignment
+    task: Task
     arms: dict[str, None] = field(default_factory=dict)
     wrong: dict[tuple[str, int], list[np.ndarray]] = field(default_factory=dict)
     renamed: dict[tuple[str, int], int] = field(default_factory=dict)
+    relabelled: dict[tuple[str, int], int] = field(default_factory=dict)
+    runs: list[pd.DataFrame] = field(default_factory=list)
     rows: dict[tuple[str, int], int] = field(default_factory=dict)
     counts: list[pd.Series] = field(default_factory=list)
+
+    def expect(self, runs: pd.DataFrame) -> None:
+        """Every run of train/runs must predict, whether a table holds any row of it or not."""
+        self.runs.append(runs[["arm", "seed"]])
+
+    @cached_property
+    def _targets(self) -> np.ndarray:
+        return self.task.targets(self.assignment.images["label"].fillna(""))
 
     def add(self, arm: str, found: pd.DataFrame) -> None:
         """Look at one train/predictions table of an arm; an empty one tells that the arm predicted nothing."""
@@ -43,11 +59,15 @@ class Predictions:
         misplaced = (true != claimed) | ~allowed
         patient = self.assignment.images["patient"].to_numpy()
         renamed = (place >= 0) & (patient[place] != found["patient"].to_numpy())
+        column = pd.Index(self.task.classes).get_indexer(found["class"])
+        held = self._targets[place, column] == found["target"].to_numpy()
+        relabelled = (place >= 0) & ((column < 0) | ~held)
         for (arm, fold), rows in found.groupby(["arm", "fold"], sort=False).indices.items():
             key = (arm, int(fold))
             self.rows[key] = self.rows.get(key, 0) + len(rows)
             self.wrong.setdefault(key, []).append(true[rows][misplaced[rows]])
             self.renamed[key] = self.renamed.get(key, 0) + int(renamed[rows].sum())
+            self.relabelled[key] = self.relabelled.get(key, 0) + int(relabelled[rows].sum())
         clean = found[found["condition"] == "clean"]
         self.counts.append(clean.groupby(KEY, observed=True).size())
 
@@ -77,6 +97,8 @@ class Predictions:
             )
         if renamed:
             problems.append(f"{number(renamed, 'prediction')} stand under another patient")
+        if relabelled := self.relabelled.get(key, 0):
+            problems.append(f"{number(relabelled, 'prediction')} held against a label that is not the image's")
         sentence = "; ".join(problems) or (
             f"All {number(rows, 'prediction')} are on images kept for validation or test, none on a training image"
         )
@@ -89,7 +111,7 @@ class Predictions:
         counts = pd.concat(self.counts)
         counts = counts.groupby(level=KEY).sum()
         frame = counts.reset_index()
-        runs = frame[["arm", "seed"]].drop_duplicates()
+        runs = pd.concat([frame[["arm", "seed"]], *self.runs]).drop_duplicates()
         classes = frame[["arm", "class"]].drop_duplicates()
         expected = pd.DataFrame(self._expected(), columns=["fold", "role", "images"])
         all_of = runs.merge(classes, on="arm").merge(expected, how="cross")

@@ -21,13 +21,15 @@ def check_roles(assignment: Assignment, folds: pd.DataFrame, dropped: pd.DataFra
         ("near-duplicates in one role", "group", "groups of pictures that look the same", images["duplicates"]),
     )
     for check, one, many, column in kinds:
-        if column.isna().all():  # no near-duplicates
+        if column.isna().all():
+            yield Finding(check, "all folds", True, 0, f"There are no {many}.")
             continue
         codes, names = pd.factorize(column)  # -1 where an image has no role at all
         for fold in assignment.folds:
             yield _one_side(check, one, many, codes, names, assignment, fold)
     for fold in assignment.folds:
         yield _accounted(assignment, dropped, fold)
+        yield _gave_way(assignment, dropped, fold)
     if len(assignment.folds) > 1:
         yield _tested_once(assignment)
 
@@ -120,6 +122,27 @@ def _accounted(assignment: Assignment, dropped: pd.DataFrame, fold: int) -> Find
     left_out = f" or a reason to be left out ({reasons})" if reasons else ""
     sentence = f"Each of {number(len(images), 'image')} has one role{left_out}."
     return Finding("every image accounted for", f"fold {fold}", True, len(images), sentence)
+
+
+def _gave_way(assignment: Assignment, dropped: pd.DataFrame, fold: int) -> Finding:
+    """Images left out as copies are copies of an image that was kept for validation or test."""
+    images, role = assignment.images, assignment.role[fold]
+    kept = images[np.isin(role, [CODE[name] for name in ("validation", "test", "external")])]
+    here = dropped[dropped["fold"] == fold]
+    counts, groundless = [], 0
+    for reason, column, words in (("copy", "content", "copies"), ("near-copy", "duplicates", "near-copies")):
+        place = assignment.place(here["image"][here["reason"] == reason])
+        found = images.iloc[place[place >= 0]][column]
+        groundless += int((~found.isin(kept[column].dropna())).sum())
+        counts.append(f"{len(place)} {words}")
+    checked = int(here["reason"].isin(["copy", "near-copy"]).sum())
+    sentence = (
+        f"{groundless} of {number(checked, 'image')} left out as copies are no copy of an image kept for validation or "
+        "test."
+        if groundless
+        else f"{' and '.join(counts)} of images kept for validation or test were left out of training."
+    )
+    return Finding("copies of test images left out", f"fold {fold}", not groundless, checked, sentence)
 
 
 def _is(role: np.ndarray, name: str) -> np.ndarray:
