@@ -42,6 +42,8 @@ wildcard_constraints:
     pack=r"\d+",
     arm=r"[a-z0-9][a-z0-9_-]*",
     recipe=r"[a-z0-9][a-z0-9_-]*",
+    design=r"fair|naive",
+    shuffle=r"\d+",
 
 
 def results_folder(wildcards):
@@ -214,6 +216,69 @@ SHEETS = [f"{R}/augment/{arm}.png" for arm in AUGMENTED]
 
 # One Keras job at a time on one machine; on a cluster (no --cores) the profile says how many threads.
 KERAS_THREADS = workflow._cores or 2
+
+
+# --- canary: the same rules on shuffled labels ------------------------------------------------------------------------
+
+CANARY = f"{R}/canary/{{design}}/shuffle-{{shuffle}}"
+CANARY_METHODS = STUDY.canary.designs(STUDY.cohort.labels.multilabel)
+CANARY_FOLDS = list(range(STUDY.canary.folds))
+CANARY_SHUFFLES = list(range(STUDY.canary.shuffles))
+CANARY_GPU = 0 if STUDY.canary.model.name == "logistic" else 1
+
+
+def canary_split(wildcards):
+    return STUDY.canary.split(wildcards.design, int(wildcards.shuffle)).model_dump(mode="json")
+
+
+def canary_recipe(wildcards):
+    return STUDY.canary.balanced(STUDY.balance, wildcards.recipe).model_dump(mode="json")
+
+
+def canary_train(wildcards):
+    return STUDY.canary.trained(STUDY.train).model_dump(mode="json")
+
+
+def canary_augment(wildcards):
+    """None: random transforms cost time, and labels play no part in them."""
+    return {}
+
+
+def canary_is_naive(wildcards):
+    return wildcards.design == "naive"
+
+
+def canary_trained(name):
+    """An input function: a file of each method of the wildcard's design, its folder given by design and shuffle."""
+
+    def paths(wildcards):
+        folder = CANARY.format(**wildcards)
+        return [f"{folder}/train/{method}/pack-0/{name}" for method in CANARY_METHODS[wildcards.design]]
+
+    return paths
+
+
+def canary_balanced(name):
+    """An input function: the same of each fold's balancing."""
+
+    def paths(wildcards):
+        folder, methods = CANARY.format(**wildcards), CANARY_METHODS[wildcards.design]
+        return [f"{folder}/balance/{method}/fold-{fold}/{name}" for method in methods for fold in CANARY_FOLDS]
+
+    return paths
+
+
+def canary_fits(wildcards):
+    return canary_balanced("fits.json")(wildcards) + canary_trained("fits.json")(wildcards)
+
+
+CANARY_RUNS = [(design, shuffle) for design in CANARY_METHODS for shuffle in CANARY_SHUFFLES]
+CANARY_FINDINGS = [CANARY.format(design=d, shuffle=s) + "/audit/findings.parquet" for d, s in CANARY_RUNS]
+CANARY_PREDICTIONS = [
+    CANARY.format(design=design, shuffle=shuffle) + f"/train/{method}/pack-0/predictions.parquet"
+    for design, shuffle in CANARY_RUNS
+    for method in CANARY_METHODS[design]
+]
 
 
 # --- start and end --------------------------------------------------------------------------------------------------

@@ -23,6 +23,7 @@ STAGES = {
     "explain": "where the chosen network looks",
     "report": "the page",
     "track": "MLflow runs",
+    "canary": "whether shuffled labels gave chance",
 }
 
 # Sub-commands that are no stage of the workflow, or more than one: the module that adds each.

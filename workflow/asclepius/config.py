@@ -14,6 +14,7 @@ from pydantic import BaseModel, Field, ValidationError, field_validator, model_v
 
 from asclepius.augment.settings import AugmentSettings
 from asclepius.balance.settings import BalanceSettings
+from asclepius.canary.settings import CanarySettings
 from asclepius.cohort.settings import CohortSettings
 from asclepius.deidentify.settings import DeidentifySettings
 from asclepius.errors import StudyError
@@ -53,6 +54,7 @@ class Study(Settings):
     explain: ExplainSettings = Field(ExplainSettings(), description="Grad-CAM")
     report: ReportSettings = Field(ReportSettings(), description="the page")
     track: TrackSettings = Field(TrackSettings(), description="MLflow")
+    canary: CanarySettings = Field(CanarySettings(), description="the target canary: labels that mean nothing")
     arms: dict[str, dict[str, dict[str, Any]]] = Field(
         {}, description="name: what differs from the sections model, balance, augment and train above"
     )
@@ -104,7 +106,20 @@ def load(values: dict[str, Any]) -> Study:
     except ValidationError as error:
         raise StudyError(_sentences(error, Study)) from None
     arms(study)
+    _check_canary(study)
     return study
+
+
+def _check_canary(study: Study) -> None:
+    canary = study.canary
+    for name, changed, made in (
+        ("train", TrainSettings, lambda: canary.trained(study.train)),
+        ("balance", BalanceSettings, lambda: canary.balanced(study.balance, "none")),
+    ):
+        try:
+            made()
+        except ValidationError as error:
+            raise StudyError(_sentences(error, changed, f"canary.{name}.")) from None
 
 
 def arms(study: Study) -> dict[str, Arm]:

@@ -17,7 +17,11 @@ LOOKED_FOR = {
 
 
 def of_phantom(settings: CohortSettings, folder: Path) -> CohortSettings:
-    """The settings with which the simulated cohort is read: labels by series, everything else from its table."""
+    """The settings with which the simulated cohort is read: labels by series, everything else from its table.
+
+    With `unit: slice` each slice is an image that has its patient's label, without the masks and boxes of the volume.
+    """
+    flat = settings.unit == "slice"
     labels = LabelSettings(
         path=folder / "labels.csv",
         key="series",
@@ -34,9 +38,9 @@ def of_phantom(settings: CohortSettings, folder: Path) -> CohortSettings:
         "labels": labels,
         "patient": "PatientID",
         "visit": "StudyDate",
-        "unit": "volume",
+        "unit": "slice" if flat else "volume",
         "modality": settings.modality or ["CT"],
-        **{name: name for name in ("site", "age", "sex", "mask", "boxes")},
+        **{name: name for name in ("site", "age", "sex", *([] if flat else ["mask", "boxes"]))},
     }
     return settings.model_copy(update=changes)
 

@@ -1,0 +1,1 @@
+"""Canary: labels shuffled between patients must give chance."""

@@ -1,0 +1,68 @@
+"""The `canary` section: how the whole pipeline is tried on labels that mean nothing."""
+
+from typing import Any, Literal, get_args
+
+from pydantic import Field, field_validator
+
+from asclepius.balance.settings import BalanceSettings
+from asclepius.models.settings import ModelSettings
+from asclepius.settings import Settings
+from asclepius.split.settings import SplitSettings
+from asclepius.train.settings import TrainSettings
+
+Design = Literal["fair", "naive"]
+METHODS: tuple[str, ...] = get_args(BalanceSettings.model_fields["method"].annotation)
+# What suits several labels per image; where there is one, every method does.
+MULTILABEL = ("none", "class_weight", "focal", "random_over", "balanced_batches", "logit_adjustment")
+# It keeps what it ends with: a best epoch, chosen on honest validation patients, would hide what a leak taught.
+TRAIN = {"epochs": 20, "batch_size": 32, "learning_rate": 0.003, "keep": "last", "patience": 0}
+
+
+class CanarySettings(Settings):
+    methods: list[str] | None = Field(None, min_length=1, description="balance methods to try; null: all that suit")
+    naive: list[str] = Field(["none"], min_length=1, description="methods that the naive split shows the leak with")
+    shuffles: int = Field(2, ge=1, description="times that labels are shuffled anew; more make the intervals narrower")
+    folds: int = Field(2, ge=2, description="of each shuffle; 2 test most patients per fit")
+    validation: float = Field(0.15, gt=0, lt=1, description="share of the patients that are not test")
+    patients: int = Field(400, ge=10, description="at most; further ones are left out at random, class by class")
+    images: int = Field(8, ge=1, description="of one patient at most, neighbours from the middle")
+    confidence: float = Field(0.999, gt=0.5, lt=1, description="of all methods together (Holm)")
+    seed: int = Field(1, ge=0, description="of shuffles, folds and training")
+    model: ModelSettings = Field(
+        ModelSettings(blocks=2, filters=8, dense=32, dropout=0.0, pooling="flatten"),
+        description="small, and able to learn patients by heart",
+    )
+    train: dict[str, Any] = Field(TRAIN, description="what differs from the section train")
+    balance: dict[str, Any] = Field({}, description="what differs from the section balance")
+
+    @field_validator("methods", "naive")
+    @classmethod
+    def _known(cls, value: list[str] | None) -> list[str] | None:
+        unknown = [name for name in value or [] if name not in METHODS]
+        if unknown:
+            raise ValueError(f"{unknown[0]!r} is no balance method; known: {', '.join(METHODS)}")
+        return value
+
+    def designs(self, multilabel: bool) -> dict[Design, list[str]]:
+        """The methods tried with each split.
+
+        Args:
+            multilabel: whether an image may have several labels.
+        """
+        suited = [name for name in METHODS if not multilabel or name in MULTILABEL]
+        return {"fair": list(dict.fromkeys(self.methods or suited)), "naive": list(dict.fromkeys(self.naive))}
+
+    def balanced(self, base: BalanceSettings, method: str) -> BalanceSettings:
+        """The study's balance section with this method."""
+        return BalanceSettings.model_validate(base.model_dump() | self.balance | {"method": method})
+
+    def trained(self, base: TrainSettings) -> TrainSettings:
+        """The study's train section with what differs here."""
+        return TrainSettings.model_validate(base.model_dump() | self.train)
+
+    def split(self, design: Design, shuffle: int) -> SplitSettings:
+        """Folds by patient, or by image."""
+        method = {"fair": "kfold", "naive": "naive"}[design]
+        return SplitSettings(
+            method=method, folds=self.folds, validation=self.validation, seed=1000 * self.seed + shuffle
+        )

@@ -1,0 +1,4 @@
+from asclepius.canary.command import run
+from asclepius.command import execute
+
+execute(run, snakemake)

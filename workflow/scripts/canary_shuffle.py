@@ -1,0 +1,4 @@
+from asclepius.canary.shuffling import run
+from asclepius.command import execute
+
+execute(run, snakemake)
