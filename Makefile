@@ -5,7 +5,7 @@ ENV := .venv
 READY := $(ENV)/.ready
 SMK := $(ENV)/bin/snakemake
 
-.PHONY: run test setup lint studies bench schema lock clean help
+.PHONY: run test canary setup lint studies bench schema lock clean help
 
 help:  ## this list
 	@grep -E '^[a-z]+:.*##' Makefile | sed 's/:.*##/\t/'
@@ -15,6 +15,9 @@ run: $(READY)  ## set up and run the default study
 
 test: $(READY)  ## set up and run the tests
 	PATH="$(CURDIR)/$(ENV)/bin:$$PATH" $(ENV)/bin/pytest -n 2 --dist loadgroup -m "not study and not bench"
+
+canary: $(READY)  ## proof that no balance method leaks: shuffled labels must give chance (results/canary/canary/canary.html)
+	PATH="$(CURDIR)/$(ENV)/bin:$$PATH" $(SMK) --cores $(CORES) --configfile studies/canary.yaml canary
 
 studies: $(READY)  ## the ready studies on the real sets in ../shared/data (long)
 	PATH="$(CURDIR)/$(ENV)/bin:$$PATH" $(ENV)/bin/pytest -m study -s

@@ -272,6 +272,16 @@ def canary_fits(wildcards):
     return canary_balanced("fits.json")(wildcards) + canary_trained("fits.json")(wildcards)
 
 
+def canary_outcome():
+    """What the report shows of a canary that has been run. Not an input: a report must not set one off."""
+    return f"{R}/canary/canary.json" if Path(f"{R}/canary/canary.json").is_file() else None
+
+
+def canary_digest():
+    """Re-renders the report after another canary."""
+    return provenance.tree_digest(canary_outcome()) if canary_outcome() else None
+
+
 CANARY_RUNS = [(design, shuffle) for design in CANARY_METHODS for shuffle in CANARY_SHUFFLES]
 CANARY_FINDINGS = [CANARY.format(design=d, shuffle=s) + "/audit/findings.parquet" for d, s in CANARY_RUNS]
 CANARY_PREDICTIONS = [
@@ -300,4 +310,5 @@ def farewell():
         programs = os.path.relpath(Path(sys.executable).parent, "results")
         server = "" if STUDY.track.uri else f"(cd results && {programs}/mlflow ui)  and open "
         print(f"\n{STAMP}" if STUDY.demonstration else "", file=sys.stderr)
-        print(f"Report:  {page}\nMLflow:  {server}{address}\n", file=sys.stderr)
+        canary = f"Canary:  {R}/canary/canary.html\n" if canary_outcome() else ""
+        print(f"Report:  {page}\n{canary}MLflow:  {server}{address}\n", file=sys.stderr)

@@ -3,6 +3,9 @@
 import pytest
 from canary_cohort import Canary
 
+from asclepius.canary.chance import Auc
+from asclepius.canary.settings import CanarySettings
+from asclepius.canary.verdict import document
 from asclepius.canary.verdict import run as verdict
 from asclepius.errors import StudyError
 
@@ -86,12 +89,14 @@ def test_naive_folds_under_the_fair_name_are_caught(tmp_path):
     assert "with none" in caught(canary)[1]
 
 
-def test_a_cohort_with_one_patient_of_a_class_says_what_to_do(sound, tmp_path):
+def test_a_cohort_with_one_patient_of_a_class_says_what_to_do():
     """No test part then has two classes of patients."""
-    from asclepius.canary.chance import Auc
-    from asclepius.canary.settings import CanarySettings
-    from asclepius.canary.verdict import document
-
     empty = {("fair", "none"): {0: [Auc(float("nan"), float("nan"))]}}
     with pytest.raises(StudyError, match=r"larger canary\.patients"):
         document(empty, [], CanarySettings(), (1, 1), "")
+
+
+def test_a_network_that_learnt_nothing_proves_nothing():
+    alike = {("fair", "none"): {0: [Auc(0.5, 0.0)]}}
+    with pytest.raises(StudyError, match="gives every image the same score"):
+        document(alike, [], CanarySettings(), (1, 1), "")

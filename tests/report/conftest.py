@@ -5,7 +5,7 @@ from asclepius.report.command import run
 from asclepius.report.settings import ReportSettings
 
 
-def write_report(study: Fabricated, settings: ReportSettings | None = None) -> str:
+def write_report(study: Fabricated, settings: ReportSettings | None = None, **options) -> str:
     """The page of a fabricated study."""
     page = study.root / "report.html"
     run(
@@ -15,6 +15,7 @@ def write_report(study: Fabricated, settings: ReportSettings | None = None) -> s
         page=page,
         figures=study.root / "report" / "figures",
         **study.paths,
+        **options,
     )
     return page.read_text(encoding="utf-8")
 

@@ -13,6 +13,8 @@ from asclepius.audit.stamp import STAMP
 from asclepius.errors import StudyError
 from asclepius.evaluate.schema import DIFFERENCES, METRICS
 from asclepius.provenance import write_json
+from asclepius.quality.schema import IMAGES
+from asclepius.report.canary import cohort_digest
 from asclepius.report.evidence import Estimate
 from asclepius.report.settings import ReportSettings
 from asclepius.report.wording import full, percent_interval
@@ -278,3 +280,24 @@ def test_a_demonstration_is_stamped_above_everything(tmp_path, report_again):
     plain = report_again(Fabricated(tmp_path / "plain", Shape(folds=1)))
     assert STAMP not in plain
     assert "DEMONSTRATION" not in plain
+
+
+def test_a_canary_that_was_run_is_summarised_and_an_old_one_marked(tmp_path, report_again):
+    study = Fabricated(tmp_path / "study", Shape(folds=1))
+    images = tables.read(study.paths["images"], IMAGES)
+    found = {"method": "smote", "auc": 0.93, "low": 0.81, "high": 1.0, "p": 1e-9, "folds": []}
+    rows = [found | {"design": design, "failed": True} for design in ("fair", "naive")]
+    outcome = {"rows": rows, "sentence": "The canary failed.", "passed": False, "confidence": 0.999}
+    outcome["cohort"] = cohort_digest(images)
+    path = study.root / "canary" / "canary.json"
+    path.parent.mkdir()
+    path.write_text(write_json(outcome))
+    html = report_again(study, canary=path)
+    assert "The canary failed." in html
+    assert "0.93 (0.81 to 1.00)" in html
+    assert "<strong>FAILED</strong>" in html
+    assert "other images or labels since" not in html
+    Reader(html)
+    path.write_text(write_json(outcome | {"cohort": "another"}))
+    assert "other images or labels since" in report_again(study, canary=path)
+    assert "canary/canary.html" not in report_again(study)

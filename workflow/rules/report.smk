@@ -35,6 +35,8 @@ rule report:
         settings=section("report"),
         study=STUDY.study,
         config=STUDY.model_dump(mode="json"),
+        canary=canary_outcome(),
+        canary_digest=canary_digest(),
         code=code("report"),
     script:
         "../scripts/report.py"

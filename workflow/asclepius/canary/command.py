@@ -14,10 +14,11 @@ from asclepius.canary import chance
 from asclepius.canary.places import design_of, shuffle_of
 from asclepius.canary.settings import CanarySettings
 from asclepius.canary.shuffle import groups_of
-from asclepius.canary.verdict import cohort_digest, document
+from asclepius.canary.verdict import document
 from asclepius.evaluate.cases import CLEAN, columns
 from asclepius.provenance import write_json
 from asclepius.quality.schema import IMAGES
+from asclepius.report.canary import cohort_digest
 from asclepius.task import Task
 from asclepius.train.schema import PREDICTIONS
 

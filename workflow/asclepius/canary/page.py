@@ -8,8 +8,8 @@ from markupsafe import Markup
 
 import asclepius
 from asclepius.canary.chance import CHANCE
-from asclepius.canary.verdict import told_auc
 from asclepius.report import drawing
+from asclepius.report.canary import told_auc
 
 TEMPLATE = Path(__file__).parent
 STYLE = Path(drawing.__file__).parent / "page.css"

@@ -15,7 +15,7 @@ METHODS: tuple[str, ...] = get_args(BalanceSettings.model_fields["method"].annot
 # What suits several labels per image; where there is one, every method does.
 MULTILABEL = ("none", "class_weight", "focal", "random_over", "balanced_batches", "logit_adjustment")
 # It keeps what it ends with: a best epoch, chosen on honest validation patients, would hide what a leak taught.
-TRAIN = {"epochs": 20, "batch_size": 32, "learning_rate": 0.003, "keep": "last", "patience": 0}
+TRAIN = {"epochs": 20, "batch_size": 16, "learning_rate": 0.003, "keep": "last", "patience": 0}
 
 
 class CanarySettings(Settings):
@@ -25,11 +25,11 @@ class CanarySettings(Settings):
     folds: int = Field(2, ge=2, description="of each shuffle; 2 test most patients per fit")
     validation: float = Field(0.15, gt=0, lt=1, description="share of the patients that are not test")
     patients: int = Field(400, ge=10, description="at most; further ones are left out at random, class by class")
-    images: int = Field(8, ge=1, description="of one patient at most, neighbours from the middle")
+    images: int = Field(12, ge=1, description="of one patient at most, neighbours from the middle")
     confidence: float = Field(0.999, gt=0.5, lt=1, description="of all methods together (Holm)")
     seed: int = Field(1, ge=0, description="of shuffles, folds and training")
     model: ModelSettings = Field(
-        ModelSettings(blocks=2, filters=8, dense=32, dropout=0.0, pooling="flatten"),
+        ModelSettings(blocks=2, filters=8, dense=0, dropout=0.0, pooling="flatten"),
         description="small, and able to learn patients by heart",
     )
     train: dict[str, Any] = Field(TRAIN, description="what differs from the section train")

@@ -10,12 +10,7 @@ from asclepius.audit.findings import number
 from asclepius.canary.chance import Auc, combined, holm
 from asclepius.canary.settings import CanarySettings
 from asclepius.errors import StudyError
-from asclepius.provenance import digest
-
-
-def cohort_digest(images: pd.DataFrame) -> str:
-    """Of images and labels: tells whether an outcome still belongs to the study."""
-    return digest(f"{image}|{label}" for image, label in zip(images["image"], images["label"].fillna(""), strict=True))
+from asclepius.report.canary import told_auc
 
 
 def document(
@@ -31,10 +26,10 @@ def document(
         found: by (design, method), the folds' AUCs by shuffle.
         audits: design and audit/findings of each shuffle.
         size: images and patients that took part.
-        cohort: of `cohort_digest`.
+        cohort: of `report.canary.cohort_digest`.
 
     Raises:
-        StudyError: a method has no AUC.
+        StudyError: a method has no AUC, or one that proves nothing.
     """
     rows: list[dict] = []
     for design in ("fair", "naive"):
@@ -44,6 +39,12 @@ def document(
             raise StudyError(
                 f"canary: no test part has patients of two classes, so {empty[0]} has no AUC; write a larger "
                 "canary.patients, or merge rare classes (cohort.labels.merge)"
+            )
+        dead = [method for method, auc in means.items() if auc.deviation == 0]
+        if dead:
+            raise StudyError(
+                f"canary: {dead[0]} gives every image the same score, so its AUC of {means[dead[0]].value:.2f} proves "
+                "nothing; let the network learn more (canary.train: epochs, learning_rate, or canary.model)"
             )
         for method, verdict in holm(means, settings.confidence).items():
             folds = [
@@ -99,11 +100,6 @@ def sentence(rows: list[dict], confidence: float) -> str:
         f"(0.5) lies within every interval ({level} for all together). With images of one patient on both sides of the "
         f"split, the same labels gave {beside}."
     )
-
-
-def told_auc(row: dict) -> str:
-    """ "0.83 (0.71 to 0.95)"."""
-    return f"{row['auc']:.2f} ({row['low']:.2f} to {row['high']:.2f})"
 
 
 def run(*, outcome: Path, page: Path) -> None:

@@ -34,6 +34,7 @@ def run(
     words: Path,
     page: Path,
     figures: Path,
+    canary: Path | None = None,
 ) -> None:
     """Write the study's answer, with all that backs it, as one HTML page and a folder of figures.
 
@@ -43,6 +44,7 @@ def run(
         sheets, words: of the augment stage.
         page: the page; it needs no other file and no network.
         figures: folder of the page's figures as SVG and PNG; what it held before is removed.
+        canary: canary.json, where the canary has been run.
 
     Raises:
         StudyError: an input is not the table it should be.
@@ -50,9 +52,11 @@ def run(
     paths = {name: value for name, value in locals().items() if name not in ("settings", "study", "config")}
     # Imported here: Matplotlib takes most of a second, and the command line lists every stage.
     from asclepius.report import page as pages
+    from asclepius.report.canary import read
     from asclepius.report.evidence import load
 
-    made = pages.page(load(config, paths), settings, study)
+    evidence = load(config, paths)
+    made = pages.page(evidence, settings, study, read(canary, evidence.images))
     figures.mkdir(parents=True, exist_ok=True)
     for old in [*figures.glob("*.svg"), *figures.glob("*.png")]:
         old.unlink()

@@ -25,6 +25,7 @@ from asclepius.report import (
     verdicts,
 )
 from asclepius.report.answer import answer
+from asclepius.report.canary import Canary
 from asclepius.report.drawing import Drawing
 from asclepius.report.evidence import Evidence
 from asclepius.report.picture import Picture
@@ -66,7 +67,7 @@ class Page:
     sheet: bytes | None
 
 
-def page(evidence: Evidence, settings: ReportSettings, study: str) -> Page:
+def page(evidence: Evidence, settings: ReportSettings, study: str, canary: Canary | None = None) -> Page:
     """The whole report; equal evidence gives equal text."""
     sections = _sections(evidence)
     cases = gallery.cases(evidence)
@@ -86,6 +87,7 @@ def page(evidence: Evidence, settings: ReportSettings, study: str) -> Page:
         "hidden_cases": len(evidence.gallery) - len(cases),
         "runs": comparison.runs(evidence),
         "findings": comparison.findings(evidence),
+        "canary": canary,
         "settings": yaml.safe_dump(without_home(evidence.config), sort_keys=False, allow_unicode=True, width=100),
         "versions": provenance.environment(),
         "version": asclepius.__version__,
