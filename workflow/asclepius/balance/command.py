@@ -7,6 +7,7 @@ import pyarrow
 
 from asclepius import store, tables
 from asclepius.balance.examples import Synthetic, example_table
+from asclepius.balance.gan.progress import forget
 from asclepius.balance.recipe import describe
 from asclepius.balance.rows import Stored
 from asclepius.balance.sampling import over, under
@@ -84,6 +85,7 @@ def run(
     tables.write_text(recipe, write_json(document))
     fitted = [fit_record(settings.method, ["train"], training.images["image"])] if added.notes else []
     tables.write_text(fits, write_json({"fold": fold, "fits": fitted}))
+    forget(state)
     for name in training.task.classes:
         print(
             f"{settings.method}, fold {fold}: {name} {document['before'][name]} -> {document['after'][name]} examples, "

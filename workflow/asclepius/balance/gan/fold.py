@@ -86,7 +86,7 @@ def generate(
 
     Args:
         missing: (classes,) images to make of each.
-        state: folder for unfinished work; gone at the end.
+        state: folder for unfinished work; `progress.forget` it when the images are written.
         folder: where quality.json, samples.png and generator.keras are written.
 
     Returns:
@@ -106,9 +106,6 @@ def generate(
     write_text(folder / "quality.json", write_json(document))
     _write_sheet(training, task, gan, found, folder / "samples.png", seed)
     _keep(gan.network, folder / "generator.keras")
-    unfinished.unlink(missing_ok=True)
-    if not any(state.iterdir()):
-        state.rmdir()
     for name, each in document["classes"].items():
         for warning in each["warnings"]:
             print(f"gan: {warning}", flush=True)

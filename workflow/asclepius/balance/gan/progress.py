@@ -37,3 +37,11 @@ class Progress:
         except (OSError, ValueError, KeyError, EOFError, zipfile.BadZipFile) as error:
             print(f"{path}: unreadable ({error}); training the GAN again", flush=True)
             return None
+
+
+def forget(folder: Path) -> None:
+    """Delete the unfinished work of a fold, of older recipes too."""
+    for path in folder.glob("*.npz"):
+        path.unlink()
+    if folder.is_dir() and not any(folder.iterdir()):
+        folder.rmdir()
