@@ -61,6 +61,7 @@ class Killed(Exception):
 def test_a_killed_training_goes_on_to_the_same_bits(tmp_path, monkeypatch):
     images, labels = toy()
     monkeypatch.setattr(training, "SAVED_EVERY", 0)
+    monkeypatch.setattr(training, "AVERAGED_EVERY", 2)
     whole = training.train(images, labels, 2, GanSettings(steps=5, **SMALL), 1)
     step = training.Trainer.step
 
@@ -91,7 +92,7 @@ def test_minutes_already_spent_count(tmp_path, monkeypatch):
     images, labels = toy()
     budget = GanSettings(minutes=1, **SMALL)
     fresh = training.Trainer(images, labels, 2, grid.Scale.of(images), budget, 1)
-    training.Progress(7, 59.99, [np.array(each) for each in fresh.variables]).save(tmp_path / "state.npz")
+    training.Progress(7, 59.99, [*map(np.array, fresh.variables), *fresh.average]).save(tmp_path / "state.npz")
     gan = training.train(images, labels, 2, budget, 1, tmp_path / "state.npz")
     assert 8 <= gan.steps < 70
     assert 60 <= gan.seconds < 90
@@ -156,6 +157,19 @@ def test_gradients_reach_the_generator_through_augmentation():
     after = [np.array(each) for each in trainer.generator.trainable_variables]
     changed = [not np.array_equal(a, b) for a, b in zip(before, after, strict=True)]
     assert all(changed)
+
+
+def test_the_average_follows_a_short_training_and_lags_in_a_long_one():
+    images, labels = toy()
+    trainer = training.Trainer(images, labels, 2, grid.Scale.of(images), GanSettings(steps=1, **SMALL), 1)
+    first = trainer.generator.trainable_variables[0]
+    start = np.array(first)
+    first.assign(start + 1)
+    trainer._follow(1)
+    np.testing.assert_allclose(trainer.average[0], start + 1, rtol=1e-5)
+    first.assign(start)
+    trainer._follow(100_000)
+    np.testing.assert_allclose(trainer.average[0], start + 0.99, rtol=1e-4, atol=1e-5)
 
 
 def test_spectral_layers_have_norm_one():

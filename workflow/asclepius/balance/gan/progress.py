@@ -13,7 +13,7 @@ from asclepius.tables import replacing
 class Progress:
     """Args:
     steps, seconds: done, over all interruptions.
-    variables: of both networks and both optimizers.
+    variables: of both networks and both optimizers, then the averages.
     """
 
     steps: int

@@ -20,7 +20,7 @@ _STEP, _DRAW = 5, 6  # streams; augmentation and training have 1 to 4
 # Two time scales (Heusel et al. 2017); beta_1 = 0 as in the works with spectral normalisation and hinge loss.
 RATES = {"generator": 1e-3, "discriminator": 2e-3}
 BETA_1, BETA_2 = 0.0, 0.9
-AVERAGE = 0.998  # of the generator's weights over steps: half of it is the last 350 steps
+AVERAGED_EVERY, AVERAGE = 5, 0.99  # of the generator's weights: half of it is the last 350 steps
 FILTERS = {2: 16, 3: 8}  # at full size
 SAVED_EVERY = 60  # seconds
 CHUNK = 128  # images drawn at a time
@@ -96,10 +96,8 @@ class Trainer:
         shape = (scale.drawn, images.shape[-1], classes, filters)
         self.generator, self.discriminator = networks.generator(*shape), networks.discriminator(*shape)
         adam = keras.optimizers.Adam
-        self.optimizers = [
-            adam(RATES["discriminator"], BETA_1, BETA_2),
-            adam(RATES["generator"], BETA_1, BETA_2, use_ema=True, ema_momentum=AVERAGE),
-        ]
+        self.optimizers = [adam(RATES[name], BETA_1, BETA_2) for name in ("discriminator", "generator")]
+        self.average = [np.array(each) for each in self.generator.trainable_variables]
         self._criticise = Descent(self._loss_of_critic, self.discriminator, [self.generator], self.optimizers[0])
         self._create = Descent(self._loss_of_creator, self.generator, [self.discriminator], self.optimizers[1])
 
@@ -109,14 +107,27 @@ class Trainer:
 
     def finished(self) -> keras.Model:
         """The generator with the moving average of its weights; training cannot go on afterwards."""
-        self.optimizers[1].finalize_variable_values(self.generator.trainable_variables)
+        for variable, value in zip(self.generator.trainable_variables, self.average, strict=True):
+            variable.assign(value)
         return self.generator
+
+    def _follow(self, number: int) -> None:
+        """Move the average; slowly only once there is something to average, or a short training would end at its start.
+
+        Keras' own average has one pace.
+        """
+        times = number // AVERAGED_EVERY
+        pace = 1 - min(AVERAGE, times / (times + 9))
+        for value, variable in zip(self.average, self.generator.trainable_variables, strict=True):
+            value += pace * (ops.convert_to_numpy(variable) - value)
 
     def run(self, progress: Progress, state: Path | None) -> None:
         """All steps still to do; `progress` follows, and is written to `state` every minute and at the end."""
         if progress.steps:
-            for variable, value in zip(self.variables, progress.variables, strict=True):
+            count = len(self.variables)
+            for variable, value in zip(self.variables, progress.variables[:count], strict=True):
                 variable.assign(value)
+            self.average = progress.variables[count:]
             print(f"gan: resumed after step {progress.steps}", flush=True)
         before, begin = progress.seconds, time.perf_counter()
         saved, losses = begin, []
@@ -137,7 +148,7 @@ class Trainer:
                     flush=True,
                 )
                 if state:
-                    progress.variables = [np.array(variable) for variable in self.variables]
+                    progress.variables = [*(np.array(each) for each in self.variables), *self.average]
                     progress.save(state)
                 saved, losses = now, []
 
@@ -157,6 +168,8 @@ class Trainer:
         latent = random.standard_normal((2, n, networks.LATENT), np.float32)
         critic = self._criticise.step(real, latent[0], label, diffaugment.numbers(random, 2 * n, d))
         creator = self._create.step(latent[1], label, diffaugment.numbers(random, n, d))
+        if number == 1 or number % AVERAGED_EVERY == 0:
+            self._follow(number)
         return critic, creator
 
     def _loss_of_critic(self, real, latent, label, u):
