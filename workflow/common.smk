@@ -235,6 +235,14 @@ def canary_recipe(wildcards):
     return STUDY.canary.balanced(STUDY.balance, wildcards.recipe).model_dump(mode="json")
 
 
+def canary_gpu(wildcards):
+    return int(wildcards.recipe == "gan")
+
+
+def canary_threads(wildcards):
+    return KERAS_THREADS if canary_gpu(wildcards) else 1
+
+
 def canary_train(wildcards):
     return STUDY.canary.trained(STUDY.train).model_dump(mode="json")
 

@@ -50,6 +50,9 @@ use rule balance as canary_balance with:
         f"{R}/logs/canary/{{design}}-{{shuffle}}/balance-{{recipe}}-fold-{{fold}}.log",
     benchmark:
         f"{R}/benchmarks/canary/{{design}}-{{shuffle}}/balance-{{recipe}}-fold-{{fold}}.tsv"
+    threads: canary_threads
+    resources:
+        gpu=canary_gpu,
     params:
         settings=canary_recipe,
         code=code("balance"),

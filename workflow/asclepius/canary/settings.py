@@ -17,6 +17,9 @@ MULTILABEL = ("none", "class_weight", "focal", "random_over", "balanced_batches"
 # It keeps what it ends with: a best epoch, chosen on honest validation patients, would hide what a leak taught.
 TRAIN = {"epochs": 20, "batch_size": 16, "learning_rate": 0.003, "keep": "last", "patience": 0}
 
+# A generator need not be good to leak, only to be trained.
+BALANCE = {"gan": {"steps": 50}}
+
 
 class CanarySettings(Settings):
     methods: list[str] | None = Field(None, min_length=1, description="balance methods to try; null: all that suit")
@@ -29,7 +32,7 @@ class CanarySettings(Settings):
     confidence: float = Field(0.999, gt=0.5, lt=1, description="of all methods together (Holm)")
     seed: int = Field(1, ge=0, description="of shuffles, folds and training")
     model: ModelSettings = Field(
-        ModelSettings(blocks=2, filters=8, dense=0, dropout=0.0, pooling="flatten"),
+        ModelSettings(blocks=2, filters=16, dense=0, dropout=0.0, pooling="flatten"),
         description="small, and able to learn patients by heart",
     )
     train: dict[str, Any] = Field(TRAIN, description="what differs from the section train")
@@ -53,8 +56,15 @@ class CanarySettings(Settings):
         return {"fair": list(dict.fromkeys(self.methods or suited)), "naive": list(dict.fromkeys(self.naive))}
 
     def balanced(self, base: BalanceSettings, method: str) -> BalanceSettings:
-        """The study's balance section with this method."""
-        return BalanceSettings.model_validate(base.model_dump() | self.balance | {"method": method})
+        """The study's balance section with this method, made quick."""
+        values = base.model_dump()
+        for name, changed in (BALANCE | self.balance).items():
+            if isinstance(changed, dict):  # a section of its own, where the method has one
+                if name in values:
+                    values[name] |= changed
+            else:
+                values[name] = changed
+        return BalanceSettings.model_validate(values | {"method": method})
 
     def trained(self, base: TrainSettings) -> TrainSettings:
         """The study's train section with what differs here."""
