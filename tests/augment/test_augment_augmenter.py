@@ -29,7 +29,8 @@ WEIGHTS = np.linspace(1, 3, N, dtype=np.float32)
 
 
 def augmented(augmenter, indices, step=0, images=IMAGES):
-    return augmenter(images[indices], TARGETS[indices], WEIGHTS[indices], indices, step)
+    changed, *rest = augmenter(images[indices], TARGETS[indices], WEIGHTS[indices], indices, step)
+    return np.array(changed), *rest
 
 
 @pytest.fixture(scope="module")

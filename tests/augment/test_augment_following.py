@@ -79,7 +79,7 @@ def test_a_mask_lies_where_its_image_does(augmenters):
     indices, nothing = np.array([4, 9]), (np.zeros((2, 1), np.float32), np.ones(2, np.float32))
     for seed in range(6):
         augmenter.start(seed, 1)
-        moved = augmenter(squares, *nothing, indices, 0)[0]
+        moved = np.array(augmenter(squares, *nothing, indices, 0)[0])
         masks = augmenter.masks(squares.astype(np.uint8), indices)
         # Of two values, linear interpolation is above a half where the nearest pixel is the upper one, but for corners.
         assert (masks.astype(bool) == (moved > 0.5)).mean() > 0.97
@@ -89,7 +89,7 @@ def test_a_cut_box_is_cut_out_of_the_mask_too():
     augmenter = Augmenter(AugmentSettings(cutout=0.4), (10, 10, 1), BATCH)
     augmenter.start(1, 1)
     image = np.random.default_rng(0).normal(size=(1, 10, 10, 1)).astype(np.float32)
-    changed = augmenter(image, np.zeros((1, 1)), np.ones(1), np.array([7]), 0)[0] != image
+    changed = np.array(augmenter(image, np.zeros((1, 1)), np.ones(1), np.array([7]), 0)[0]) != image
     mask = augmenter.masks(np.ones((1, 10, 10, 1), np.uint8), np.array([7]))
     np.testing.assert_array_equal(mask == 0, changed)
     assert changed.sum() == 16

@@ -44,7 +44,7 @@ def asclepius(case: str) -> Callable[[int], None]:
     given, rest = images(case)[..., None], (np.zeros((COUNT, 2), np.float32), np.ones(COUNT, np.float32))
     augmenter = Augmenter(settings, given.shape[1:], COUNT)
     augmenter.start(1, 1)
-    return lambda number: augmenter(given, *rest, np.arange(COUNT) + COUNT * number, number)
+    return lambda number: np.array(augmenter(given, *rest, np.arange(COUNT) + COUNT * number, number)[0])
 
 
 def training_step(case: str) -> Callable[[int], None]:

@@ -81,7 +81,7 @@ class Augmenter:
 
     def __call__(
         self, images: np.ndarray, targets: np.ndarray, weights: np.ndarray, indices: np.ndarray, step: int
-    ) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
+    ) -> tuple[Any, np.ndarray, np.ndarray]:
         """Change a batch.
 
         Args:
@@ -92,7 +92,9 @@ class Augmenter:
             step: number of the batch in the epoch; decides which images are mixed.
 
         Returns:
-            The same three; targets and weights differ where images are mixed.
+            The same three, the images as a tensor that stays on the device, from where training takes it: to fetch
+            32 volumes of 64 x 64 x 64 from a GPU took five times as long as to change them. Targets and weights
+            differ where images are mixed.
         """
         if not self.active:
             return images, targets, weights
@@ -105,7 +107,7 @@ class Augmenter:
             for share in shares:
                 targets, weights = mixing.mixed_targets(targets, weights, partners, share)
         changed = self._change(self._filled(images), self._all_filled(found))
-        return keras.ops.convert_to_numpy(changed)[:n], targets, weights
+        return (changed if n == self.batch_size else changed[:n]), targets, weights
 
     def masks(self, masks: np.ndarray, indices: np.ndarray) -> np.ndarray:
         """Masks as their images move; no value appears that was not there, but 0 in boxes that are cut out.

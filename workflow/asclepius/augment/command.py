@@ -87,7 +87,7 @@ def _draw(
     seen = [plain]
     for epoch in range(1, DRAWS + 1):
         augmenter.start(seed, epoch)
-        seen.append(augmenter(plain, targets, weights, chosen, 0)[0])
+        seen.append(np.array(augmenter(plain, targets, weights, chosen, 0)[0]))
     kind = "middle slices of volumes" if plain.ndim == 5 else "images"
     title = f"Augmentation of arm {path.stem}: {kind} of training, fold {FOLD}, seed {seed}"
     rows = [(name, np.stack([one[number] for one in seen])) for number, name in enumerate(names)]

@@ -19,7 +19,7 @@ _ORDER = 3  # stream of the shuffle; augmentation has 1 and 2
 AHEAD = 3
 MEASURED_BYTES = 1 << 28
 
-Batch = tuple[np.ndarray, np.ndarray, np.ndarray]
+Batch = tuple[Any, np.ndarray, np.ndarray]
 
 
 class Normaliser:
