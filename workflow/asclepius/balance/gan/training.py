@@ -18,7 +18,8 @@ from asclepius.errors import StudyError
 
 _STEP, _DRAW = 5, 6  # streams; augmentation and training have 1 to 4
 # Two time scales (Heusel et al. 2017); beta_1 = 0 as in the works with spectral normalisation and hinge loss.
-RATES = {"generator": 1e-3, "discriminator": 2e-3}
+# Large rates first, or a short training learns nothing; small ones at the end, or variety is lost.
+RATES, LAST = {"discriminator": 2e-3, "generator": 1e-3}, 0.1
 BETA_1, BETA_2 = 0.0, 0.9
 AVERAGED_EVERY, AVERAGE = 5, 0.99  # of the generator's weights: half of it is the last 350 steps
 FILTERS = {2: 16, 3: 8}  # at full size
@@ -96,7 +97,7 @@ class Trainer:
         shape = (scale.drawn, images.shape[-1], classes, filters)
         self.generator, self.discriminator = networks.generator(*shape), networks.discriminator(*shape)
         adam = keras.optimizers.Adam
-        self.optimizers = [adam(RATES[name], BETA_1, BETA_2) for name in ("discriminator", "generator")]
+        self.optimizers = [adam(RATES[name], BETA_1, BETA_2) for name in RATES]
         self.average = [np.array(each) for each in self.generator.trainable_variables]
         self._criticise = Descent(self._loss_of_critic, self.discriminator, [self.generator], self.optimizers[0])
         self._create = Descent(self._loss_of_creator, self.generator, [self.discriminator], self.optimizers[1])
@@ -131,12 +132,13 @@ class Trainer:
             print(f"gan: resumed after step {progress.steps}", flush=True)
         before, begin = progress.seconds, time.perf_counter()
         saved, losses = begin, []
-        while not self._ended(progress):
+        while (share := self._share(progress)) < 1:
+            self._slow_down(share)
             losses.append(self.step(progress.steps + 1))
             now = time.perf_counter()
             progress.steps += 1
             progress.seconds = before + now - begin
-            if now - saved > SAVED_EVERY or self._ended(progress):
+            if now - saved > SAVED_EVERY or self._share(progress) >= 1:
                 mean = np.mean(np.array(losses, dtype=np.float64), axis=0)
                 if not np.isfinite(mean).all():
                     raise StudyError(
@@ -152,10 +154,16 @@ class Trainer:
                     progress.save(state)
                 saved, losses = now, []
 
-    def _ended(self, progress: Progress) -> bool:
+    def _share(self, progress: Progress) -> float:
+        """How much of the budget is spent, from 0."""
         if self.settings.steps is not None:
-            return progress.steps >= self.settings.steps
-        return progress.seconds >= 60 * self.settings.minutes
+            return progress.steps / self.settings.steps
+        return progress.seconds / (60 * self.settings.minutes)
+
+    def _slow_down(self, share: float) -> None:
+        pace = LAST + (1 - LAST) * (1 + np.cos(np.pi * share)) / 2
+        for optimizer, rate in zip(self.optimizers, RATES.values(), strict=True):
+            optimizer.learning_rate = pace * rate
 
     def step(self, number: int) -> tuple[float, float]:
         """One step of each network; their losses before it."""
