@@ -131,6 +131,7 @@ def test_mixing_follows_seed_epoch_and_step_and_mixes_targets_by_what_is_seen(mi
     seen = []
     for step in range(8):
         images, soft, heavy = mixing(values, targets, weights, np.arange(BATCH), step)
+        images = np.array(images)
         again = mixing(values, targets, weights, np.arange(BATCH), step)
         for one, other in zip((images, soft, heavy), again, strict=True):
             np.testing.assert_array_equal(one, other)

@@ -98,6 +98,8 @@ class Canary:
                 "recipe": "recipe.json",
                 "synthetic": "synthetic.npy",
                 "fits": "fits.json",
+                "generated": "generated",
+                "state": ".state",
             }
             made[fold] = {key: self.place(design, f"{where}/{name}") for key, name in names.items()}
             balance(

@@ -72,7 +72,7 @@ def test_the_audit_finds_a_preprocess_fitted_to_other_images(tmp_path, monkeypat
         run(**given)
         assert json.loads(given["fits"].read_text())["fits"]
         images, folds = tables.read(given["images"], IMAGES), tables.read(given["folds"], FOLDS)
-        (finding,) = check_fits(read_fits(given["fits"]), set(), Assignment.of(images, folds))
+        (finding,) = check_fits(read_fits(given["fits"]), {}, {}, Assignment.of(images, folds))
         return finding
 
     sound = audited("pack-0")

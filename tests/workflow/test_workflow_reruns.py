@@ -9,7 +9,7 @@ import yaml
 from PIL import Image
 
 ROOT = Path(__file__).parents[2]
-AFTER_SPLIT = {"balance", "train", "audit", "evaluate", "explain", "report", "track"}
+AFTER_SPLIT = {"augment", "balance", "train", "audit", "evaluate", "explain", "report", "track"}
 pytestmark = pytest.mark.workflow
 
 

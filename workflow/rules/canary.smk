@@ -46,6 +46,7 @@ use rule balance as canary_balance with:
         recipe=f"{CANARY}/balance/{{recipe}}/fold-{{fold}}/recipe.json",
         synthetic=temp(f"{CANARY}/balance/{{recipe}}/fold-{{fold}}/synthetic.npy"),
         fits=f"{CANARY}/balance/{{recipe}}/fold-{{fold}}/fits.json",
+        generated=temp(directory(f"{CANARY}/balance/{{recipe}}/fold-{{fold}}/generated")),
     log:
         f"{R}/logs/canary/{{design}}-{{shuffle}}/balance-{{recipe}}-fold-{{fold}}.log",
     benchmark:
@@ -55,6 +56,9 @@ use rule balance as canary_balance with:
         gpu=canary_gpu,
     params:
         settings=canary_recipe,
+        columns=STUDY.canary.model.columns,
+        pixels=STUDY.canary.model.pixels,
+        state=f"{CANARY}/balance/.state/{{recipe}}/fold-{{fold}}",
         code=code("balance"),
 
 

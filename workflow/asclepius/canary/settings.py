@@ -52,7 +52,11 @@ class CanarySettings(Settings):
         Args:
             multilabel: whether an image may have several labels.
         """
-        suited = [name for name in METHODS if not multilabel or name in MULTILABEL]
+        suited = [
+            name
+            for name in METHODS
+            if (not multilabel or name in MULTILABEL) and not BalanceSettings(method=name).refusal(self.model.name)
+        ]
         return {"fair": list(dict.fromkeys(self.methods or suited)), "naive": list(dict.fromkeys(self.naive))}
 
     def balanced(self, base: BalanceSettings, method: str) -> BalanceSettings:
