@@ -14,7 +14,7 @@ run: $(READY)  ## set up and run the default study
 	PATH="$(CURDIR)/$(ENV)/bin:$$PATH" $(SMK) --cores $(CORES)
 
 test: $(READY)  ## set up and run the tests
-	PATH="$(CURDIR)/$(ENV)/bin:$$PATH" $(ENV)/bin/pytest -n 2 --dist loadgroup -m "not study and not bench"
+	PATH="$(CURDIR)/$(ENV)/bin:$$PATH" $(ENV)/bin/pytest -n 2 --dist loadfile --no-loadscope-reorder -m "not study and not bench"
 
 canary: $(READY)  ## proof that no balance method leaks: shuffled labels must give chance (results/canary/canary/canary.html)
 	PATH="$(CURDIR)/$(ENV)/bin:$$PATH" $(SMK) --cores $(CORES) --configfile studies/canary.yaml canary

@@ -14,16 +14,9 @@ ROOT = Path(__file__).parents[1]
 SHARED = ROOT.parent / "shared"
 
 
-@pytest.hookimpl(tryfirst=True)  # before xdist reads the groups
 def pytest_collection_modifyitems(items):
-    """In parallel runs a file stays with one process, and so do all that share the finished tiny study.
-
-    Those take longest and come first, so that no process waits for the other at the end.
-    """
-    items.sort(key=lambda item: "tiny" not in item.fixturenames)
-    for item in items:
-        shares = "tiny" in item.fixturenames
-        item.add_marker(pytest.mark.xdist_group("tiny" if shares else item.nodeid.split("::")[0]))
+    """Whole workflows take longest and come first, so that of two processes none waits for the other at the end."""
+    items.sort(key=lambda item: not {"workflow", "slurm"} & {mark.name for mark in item.iter_markers()})
 
 
 @pytest.fixture(scope="session")
