@@ -227,6 +227,10 @@ CANARY_SHUFFLES = list(range(STUDY.canary.shuffles))
 CANARY_GPU = 0 if STUDY.canary.model.name == "logistic" else 1
 
 
+def canary_folder(wildcards):
+    return CANARY.format(**wildcards)
+
+
 def canary_split(wildcards):
     return STUDY.canary.split(wildcards.design, int(wildcards.shuffle)).model_dump(mode="json")
 
@@ -260,7 +264,7 @@ def canary_trained(name):
     """An input function: a file of each method of the wildcard's design, its folder given by design and shuffle."""
 
     def paths(wildcards):
-        folder = CANARY.format(**wildcards)
+        folder = canary_folder(wildcards)
         return [f"{folder}/train/{method}/pack-0/{name}" for method in CANARY_METHODS[wildcards.design]]
 
     return paths
@@ -270,7 +274,7 @@ def canary_balanced(name):
     """An input function: the same of each fold's balancing."""
 
     def paths(wildcards):
-        folder, methods = CANARY.format(**wildcards), CANARY_METHODS[wildcards.design]
+        folder, methods = canary_folder(wildcards), CANARY_METHODS[wildcards.design]
         return [f"{folder}/balance/{method}/fold-{fold}/{name}" for method in methods for fold in CANARY_FOLDS]
 
     return paths
@@ -291,9 +295,9 @@ def canary_digest():
 
 
 CANARY_RUNS = [(design, shuffle) for design in CANARY_METHODS for shuffle in CANARY_SHUFFLES]
-CANARY_FINDINGS = [CANARY.format(design=d, shuffle=s) + "/audit/findings.parquet" for d, s in CANARY_RUNS]
+CANARY_FINDINGS = [f"{CANARY}/audit/findings.parquet".format(design=d, shuffle=s) for d, s in CANARY_RUNS]
 CANARY_PREDICTIONS = [
-    CANARY.format(design=design, shuffle=shuffle) + f"/train/{method}/pack-0/predictions.parquet"
+    f"{CANARY}/train/{method}/pack-0/predictions.parquet".format(design=design, shuffle=shuffle)
     for design, shuffle in CANARY_RUNS
     for method in CANARY_METHODS[design]
 ]

@@ -92,7 +92,7 @@ use rule train as canary_train with:
         train=canary_train,
         runs=[f"{fold}:{STUDY.canary.seed}" for fold in CANARY_FOLDS],
         state=f"{CANARY}/train/.state/{{arm}}",
-        results=CANARY,
+        results=canary_folder,
         code=code("train"),
 
 
@@ -114,7 +114,7 @@ use rule audit as canary_audit with:
     benchmark:
         f"{R}/benchmarks/canary/{{design}}-{{shuffle}}/audit.tsv"
     params:
-        results=CANARY,
+        results=canary_folder,
         demonstration=canary_is_naive,
         code=code("audit"),
 
