@@ -48,7 +48,8 @@ def test_a_gain_is_told_in_patients(evidence):
     assert finding.startswith("Finds 6 more of 100")
     assert "at 90 % specificity (2 to 10)" in finding
     assert "No difference that the data can show in AUC, average precision or F1." in finding
-    assert "better than none: smote in sensitivity at 90 % specificity; no arm in AUC" in overall
+    assert "better than none in sensitivity at 90 % specificity: smote." in overall
+    assert "In AUC, average precision or F1 no arm is better." in overall
 
 
 def test_a_loss_is_no_gain(evidence):
@@ -66,7 +67,7 @@ def test_each_metric_is_claimed_exactly_where_its_interval_excludes_zero(evidenc
     claimed, left = finding.split("No difference")
     for metric, word in zip(RANKED, NAMES, strict=True):
         assert (word in left) == (metric != name), word
-        assert (f"smote in {word}" in overall) == (metric == name), word
+        assert (f"in {word}: smote" in overall) == (metric == name), word
     assert ("more of 100" if name == RANKED[0] else "Higher") in claimed
 
 

@@ -220,12 +220,16 @@ def normalisation(evidence: Evidence) -> Table | None:
     """How the intensities of each arm were normalised, and why; the reason of each fold where they differ."""
     if evidence.runs.empty:
         return None
-    rows = []
+    same: dict[tuple[str, str], list[str]] = {}
     for arm in evidence.ranked:
         mine = evidence.runs[evidence.runs["arm"] == arm]
         methods, reasons = (", ".join(dict.fromkeys(mine[name])) for name in ("normalise", "why"))
-        rows.append(row(Cell(arm, strong=arm == evidence.chosen), methods, reasons))
-    return Table("Normalisation of intensities", ["Arm", "Method", "Reason"], rows, prose=frozenset({1, 2}))
+        same.setdefault((methods, reasons), []).append(arm)
+    rows = [
+        row(Cell("all" if len(same) == 1 else ", ".join(arms), strong=evidence.chosen in arms), *how)
+        for how, arms in same.items()
+    ]
+    return Table("Normalisation of intensities", ["Arms", "Method", "Reason"], rows, prose=frozenset({0, 1, 2}))
 
 
 def balance(evidence: Evidence) -> Table | None:

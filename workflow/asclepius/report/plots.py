@@ -100,7 +100,7 @@ def _forest(file, title, described, entries, label, line, write) -> Drawing:
             axes.axvline(line, color=MUTED, linewidth=1, linestyle=(0, (2, 2)), zorder=1)
             low, high = min(low, line), max(high, line)
         axes.set(xlim=(low - margin, high + margin), ylim=(sum(heights), 0), xlabel=label, yticks=[])
-        axes.xaxis.set_major_locator(MaxNLocator(4, prune=None))
+        axes.xaxis.set_major_locator(MaxNLocator(3))
         axes.spines["left"].set_visible(False)
         axes.grid(visible=False, axis="y")
         return finish(figure, file, title, described)

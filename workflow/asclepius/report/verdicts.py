@@ -41,11 +41,15 @@ def overall(evidence: Evidence, where: str) -> list[str]:
     if not any(difference(evidence, arm, name, where).bounded for arm in arms for name in names):
         return [f"On {role(where)} patients there are no intervals, so nothing can be said of differences."]
     better = {name: [arm for arm in arms if difference(evidence, arm, name, where).better] for name in names}
-    won = [f"{listed(better[name])} in {named(evidence, name, where)}" for name in names if better[name]]
+    said = [
+        f"On {role(where)} patients better than {reference} in {named(evidence, name, where)}: {listed(better[name])}."
+        for name in names
+        if better[name]
+    ]
     lost = [named(evidence, name, where) for name in names if not better[name]]
-    if won:
-        rest = f"; no arm in {_either(lost)}" if lost else ""
-        said = [f"On {role(where)} patients better than {reference}: {'; '.join(won)}{rest}."]
+    if said:
+        if lost:
+            said.append(f"In {_either(lost)} no arm is better.")
         number_of = len(arms) * len(names)
         said.append(
             f"These are {number_of} comparisons, each with its own {percent(evidence.confidence)} interval: were all "
