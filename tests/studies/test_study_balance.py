@@ -3,15 +3,17 @@
 A GAN is trained once per fold, whatever the seeds of the networks; its minutes are in the study.
 """
 
+from pathlib import Path
+
 import numpy as np
 import pandas as pd
 import pytest
 import yaml
-from conftest import ROOT
 
 from asclepius.__main__ import main
 
 pytestmark = pytest.mark.study
+ROOT = Path(__file__).parents[2]
 SETS = {
     "pneumoniamnist_imbalanced": "pneumoniamnist/pneumoniamnist_train3882.npz",
     "covid_chest_xray_balance": "covid_chest_xray",
