@@ -1,12 +1,11 @@
 """Augmentation beside TorchIO, MONAI and Keras' own layers, and beside the training step that it feeds.
 
 TorchIO and MONAI need PyTorch, which this environment does not have: name a folder that holds all three in PEERS, e.g.
-`pip install --target /tmp/peers torch torchio monai` and `make bench NAME=augment PEERS=/tmp/peers`.
+`pip install --target peers torch torchio monai` and `make bench NAME=augment PEERS=peers`.
 """
 
 import json
 import os
-import platform
 import statistics
 import subprocess
 import sys
@@ -14,10 +13,10 @@ from pathlib import Path
 
 import pytest
 from augment_contenders import COUNT
+from bench_record import record
 
 pytestmark = pytest.mark.bench
 ROOT = Path(__file__).parents[2]
-RESULTS = ROOT / "results" / "benchmarks" / "augment.json"
 SCRIPT = Path(__file__).with_name("augment_contenders.py")
 WARM, ROUNDS = 1, 5
 FASTER, SHARE = 6.0, 0.15
@@ -71,22 +70,13 @@ def measured(case: str, names: list[str]) -> dict[str, dict[str, float]]:
     return table
 
 
-def record(name: str, found: object) -> None:
-    """Add a figure to results/benchmarks/augment.json."""
-    RESULTS.parent.mkdir(parents=True, exist_ok=True)
-    known = json.loads(RESULTS.read_text(encoding="utf-8")) if RESULTS.exists() else {}
-    known["machine"] = {"processor": platform.processor() or platform.machine(), "cores": os.cpu_count()}
-    known[name] = found
-    RESULTS.write_text(json.dumps(known, indent=2) + "\n", encoding="utf-8")
-
-
 @pytest.mark.parametrize("case", ["six steps", "mri", "xray"])
 def test_speed_beside_other_tools_and_the_training_step(capsys, case):
     peers = ["TorchIO", "MONAI"] if os.environ.get("PEERS") else []
     names = ["asclepius", "training step", *peers, *(["keras.layers"] if case == "xray" else [])]
     table = measured(case, names)
     share = table["asclepius"]["processor"] / table["training step"]["processor"]
-    record(case, table | {"share of a training step": share})
+    record("augment", case, table | {"share of a training step": share})
     with capsys.disabled():
         print(f"\n{case}, {COUNT} images, {ROUNDS} rounds; per image")
         for name, one in table.items():

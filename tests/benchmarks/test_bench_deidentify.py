@@ -1,6 +1,5 @@
 """De-identification beside other tools: speed, scaling, memory, and what each leaves in the hard cases."""
 
-import json
 import os
 import shutil
 import statistics
@@ -12,13 +11,13 @@ from pathlib import Path
 
 import pydicom
 import pytest
+from bench_record import record
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "deidentify"))
 from deidentify_files import write_long, write_series
 from deidentify_peers import Gdcm, Kitware, files
 
 pytestmark = pytest.mark.bench
-RESULTS = Path(__file__).parents[2] / "results" / "benchmarks" / "deidentify.json"
 ROUNDS = 5
 GOAL = 3.0  # times pydicom's read and write
 SIZES = {"26 KB": (500, 108), "0.5 MB": (100, 512)}
@@ -39,14 +38,6 @@ def engine():
     folder = pytest.importorskip("asclepius.deidentify.folder", reason="the folder command is not there")
     if not hasattr(folder, "deidentify_folder"):
         pytest.skip("the folder command is not there")
-
-
-def record(name: str, found: object) -> None:
-    """Add a figure to results/benchmarks/deidentify.json."""
-    RESULTS.parent.mkdir(parents=True, exist_ok=True)
-    known = json.loads(RESULTS.read_text(encoding="utf-8")) if RESULTS.exists() else {}
-    known[name] = found
-    RESULTS.write_text(json.dumps(known, indent=2) + "\n", encoding="utf-8")
 
 
 def _processor_seconds() -> float:
@@ -117,7 +108,7 @@ def test_speed_of_one_process(tmp_path, capsys, size):
             f" {count / min(found):6.0f} files/s; {ratio:5.2f} x pydicom;"
             f" processor {min(work[name][1:]):.3f} s"
         )
-    record(f"speed, {size}", table)
+    record("deidentify", f"speed, {size}", table)
     with capsys.disabled():
         print("\n".join(lines))
     assert table["asclepius"]["times_pydicom"] >= GOAL
@@ -140,7 +131,7 @@ def test_two_processes(tmp_path, capsys):
             assert result.released == count
             shutil.rmtree(tmp_path / "run")
     ratio = min(seconds[1]) / min(seconds[2])
-    record("jobs", {"files": count, "seconds": seconds, "ratio": round(ratio, 2)})
+    record("deidentify", "jobs", {"files": count, "seconds": seconds, "ratio": round(ratio, 2)})
     with capsys.disabled():
         print(f"\n{count} files: {min(seconds[1]):.2f} s in one process, {min(seconds[2]):.2f} s in two: {ratio:.2f} x")
     assert ratio >= 1.5
@@ -162,7 +153,7 @@ def test_memory_is_flat_in_files(tmp_path, capsys):
         write_series(tmp_path / str(count), count, 16)
         released, peaks[count] = _peak(tmp_path / str(count), tmp_path / f"out{count}")
         assert released == count
-    record("peak MB by files", peaks)
+    record("deidentify", "peak MB by files", peaks)
     with capsys.disabled():
         print(f"\npeak memory: {', '.join(f'{count} files {peak:.0f} MB' for count, peak in peaks.items())}")
     assert peaks[5000] < peaks[500] + 40
@@ -175,7 +166,7 @@ def test_a_long_file_needs_little_memory(tmp_path, capsys):
     start = time.perf_counter()
     released, peak = _peak(tmp_path / "in", tmp_path / "run")
     seconds = time.perf_counter() - start
-    record("long file", {"bytes": size, "peak MB": peak, "seconds": seconds})
+    record("deidentify", "long file", {"bytes": size, "peak MB": peak, "seconds": seconds})
     with capsys.disabled():
         print(f"\n{size / 1e9:.1f} GB multi-frame: {seconds:.1f} s, peak {peak:.0f} MB")
     assert released == 1
@@ -208,7 +199,7 @@ def test_what_each_tool_leaves(tmp_path, capsys):
         out = Folder(result.out, cases())
         left = {case.name: set(out.leaks(case, preset)) for case in cases()}
         table[f"asclepius {preset}"] = _counts(left, result.released)
-    record("hard cases", {"cases": len(cases()), "identifiers": planted, "tools": table})
+    record("deidentify", "hard cases", {"cases": len(cases()), "identifiers": planted, "tools": table})
     with capsys.disabled():
         print(f"\n{len(cases())} hard cases, {planted} identifiers, {len(files(tmp_path / 'in'))} files")
         for name, (leaking, left, out) in table.items():

@@ -3,7 +3,6 @@
 import io
 import json
 import os
-import platform
 import shutil
 import statistics
 import subprocess
@@ -15,26 +14,17 @@ from pathlib import Path
 import nibabel
 import numpy as np
 import pytest
+from bench_record import record
 from resample_contenders import SCRIPTS, container
 
 sys.path.insert(0, str(Path(__file__).parents[1] / "resample"))
 
 pytestmark = pytest.mark.bench
 ROOT = Path(__file__).parents[2]
-RESULTS = ROOT / "results" / "benchmarks" / "resample.json"
 VOLUMES, ROUNDS = 8, 5
 SLOW = {"nibabel.processing": 2, "scipy.ndimage": 2}  # volumes; they take seconds each
 SIMPLEITK, NIBABEL, SERIES, BUSY = 2.5, 5.0, 2.0, 0.9
 SEQUENTIAL, RANDOM = 0.8, 0.5
-
-
-def record(name: str, found: object) -> None:
-    """Add a figure to results/benchmarks/resample.json."""
-    RESULTS.parent.mkdir(parents=True, exist_ok=True)
-    known = json.loads(RESULTS.read_text(encoding="utf-8")) if RESULTS.exists() else {}
-    known["machine"] = {"processor": platform.processor() or platform.machine(), "cores": os.cpu_count()}
-    known[name] = found
-    RESULTS.write_text(json.dumps(known, indent=2) + "\n", encoding="utf-8")
 
 
 def write_volumes(folder: Path, count: int) -> list[Path]:
@@ -119,7 +109,7 @@ def test_speed_beside_other_tools(tmp_path, capsys):
             f"{1e3 * max(seconds):.0f}; processor {1e3 * table[name]['processor']:.0f} ms; {ratio:.2f} x ours"
         )
     lines.append(f"  our two processes ran or stood in line for a core {table['asclepius']['busy']:.0%} of the time")
-    record("speed", table)
+    record("resample", "speed", table)
     with capsys.disabled():
         print("\n".join(lines))
     assert table["SimpleITK"]["times ours"] >= SIMPLEITK
@@ -159,7 +149,7 @@ def test_speed_of_dicom_series(tmp_path, capsys, side, slices, count):
                "processor": min(one["processor"] for one in found) / count}
         for name, found in rows.items()
     }  # fmt: skip
-    record(f"DICOM series of {side} x {side} x {slices}", table | {"ratio": ratio})
+    record("resample", f"DICOM series of {side} x {side} x {slices}", table | {"ratio": ratio})
     with capsys.disabled():
         words = (
             f"{name} {1e3 * one['median']:.1f} ms, processor {1e3 * one['processor']:.1f} ms"
@@ -201,7 +191,7 @@ def test_memory_does_not_grow_with_the_shard(tmp_path, capsys):
             os.link(one, path)
         container(images, folder)
         peaks[count] = float(child(PEAK, folder)[-1])
-    record("peak MB by volumes", peaks)
+    record("resample", "peak MB by volumes", peaks)
     with capsys.disabled():
         print(f"\npeak memory: {', '.join(f'{count} volumes {peak:.0f} MB' for count, peak in peaks.items())}")
     assert peaks[1000] < peaks[100] + 20
@@ -245,7 +235,7 @@ def test_cost_per_image_is_flat(tmp_path, capsys):
             stage(folder, size=[28, 28], dtype="uint8")
             found[count] = (time.process_time() - start) / count
             shutil.rmtree(folder)
-    record("seconds per image by count", cost)
+    record("resample", "seconds per image by count", cost)
     with capsys.disabled():
         print("\n| images | " + " | ".join(cost) + " |")
         for power in (2, 3, 4, 5):
@@ -291,7 +281,7 @@ def test_the_store_is_read_nearly_as_fast_as_a_file(tmp_path, capsys, name, shap
         timed(
             "array in memory, at random", lambda: [held.take(shuffled[n : n + 64], axis=0) for n in range(0, count, 64)]
         )
-    record(f"GB/s, {name}", best)
+    record("resample", f"GB/s, {name}", best)
     with capsys.disabled():
         print(f"\n{name}: " + ", ".join(f"{kind} {speed:.1f} GB/s" for kind, speed in best.items()))
     assert best["store, in order"] >= SEQUENTIAL * best["plain read"]

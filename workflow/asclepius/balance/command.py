@@ -12,7 +12,7 @@ from asclepius.balance.recipe import describe
 from asclepius.balance.rows import Stored
 from asclepius.balance.sampling import over, under
 from asclepius.balance.schema import TABLE
-from asclepius.balance.settings import BalanceSettings
+from asclepius.balance.settings import KNOWN, ONE_LABEL, BalanceSettings
 from asclepius.balance.training import Training
 from asclepius.balance.weights import class_weights
 from asclepius.errors import StudyError
@@ -94,15 +94,9 @@ def run(
 
 
 def _check_method(settings: BalanceSettings, training: Training) -> None:
-    if training.multilabel and (settings.interpolates or settings.method in ("random_under", "gan")):
-        why = (
-            "an example between two sets of labels has none for certain"
-            if settings.interpolates
-            else "it draws images of one class each"
-            if settings.method == "gan"
-            else "removing images of a common class removes rare ones with it"
-        )
+    if training.multilabel and settings.method in ONE_LABEL:
+        others = [name for name in KNOWN if name not in ONE_LABEL and name != "none"]
         raise StudyError(
-            f"balance.method {settings.method} does not suit several labels per image: {why}; "
-            "use class_weight, random_over, balanced_batches, focal or logit_adjustment"
+            f"balance.method {settings.method} does not suit several labels per image: {ONE_LABEL[settings.method]}; "
+            f"use {', '.join(others[:-1])} or {others[-1]}"
         )

@@ -44,6 +44,16 @@ KNOWN: dict[str, tuple[str, ...]] = {
     "gan": ("ratio", "gan", "seed"),
 }
 
+# Why a method does not suit several labels per image; those that are not named do.
+ONE_LABEL: dict[str, str] = {
+    **dict.fromkeys(
+        [name for name, options in KNOWN.items() if "k_neighbors" in options],
+        "an example between two sets of labels has none for certain",
+    ),
+    "random_under": "removing images of a common class removes rare ones with it",
+    "gan": "it draws images of one class each",
+}
+
 
 class BalanceSettings(Settings):
     method: Method = Field("none", description="remedy for a rare class, applied to the training fold only")

@@ -20,6 +20,7 @@ import numpy as np
 from scipy.stats import norm
 
 from asclepius.canary.shuffle import moved
+from asclepius.evaluate import delong
 from asclepius.evaluate.metrics import Ranking
 
 CHANCE = 0.5
@@ -113,12 +114,12 @@ def holm(found: dict[str, Auc], confidence: float) -> dict[str, Verdict]:
     The interval of the method with the smallest p is at 1 - alpha / methods, of the next at 1 - alpha / (methods - 1),
     and so on while they fail; those that hold share the level of the first that does.
     """
-    p = {name: p_value(auc) for name, auc in found.items()}
-    out, left, alpha = {}, len(found), 1 - confidence
-    for name in sorted(p, key=p.__getitem__):
-        failed = p[name] <= alpha / left
-        reach = norm.isf(alpha / left / 2) * found[name].deviation
-        value = found[name].value
-        out[name] = Verdict(value, max(0.0, value - reach), min(1.0, value + reach), p[name], failed)
-        left -= failed
-    return {name: out[name] for name in found}
+    alpha, p = 1 - confidence, np.array([p_value(auc) for auc in found.values()])
+    failed = delong.holm(p) <= alpha
+    rank = np.argsort(np.argsort(p, kind="stable"))
+    left = len(p) - np.minimum(rank, failed.sum())
+    reaches = norm.isf(alpha / left / 2) * [auc.deviation for auc in found.values()]
+    return {
+        name: Verdict(auc.value, max(0.0, auc.value - reach), min(1.0, auc.value + reach), float(own), bool(fails))
+        for (name, auc), reach, own, fails in zip(found.items(), reaches, p, failed, strict=True)
+    }

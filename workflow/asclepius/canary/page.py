@@ -3,19 +3,18 @@
 from pathlib import Path
 
 import matplotlib.pyplot as plt
-from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup
 
 import asclepius
 from asclepius.canary.chance import CHANCE
 from asclepius.report import drawing
-from asclepius.report.canary import told_auc
+from asclepius.report.canary import SPLITS, told_auc
+from asclepius.templates import template
 
-TEMPLATE = Path(__file__).parent
+TEMPLATE = Path(__file__).with_name("canary.html.j2")
 STYLE = Path(drawing.__file__).parent / "page.css"
 COLOURS = {"fair": drawing.BLUE, "naive": drawing.VERMILLION}
 MARKERS = {"fair": "o", "naive": "D"}
-SPLITS = {"fair": "by patient", "naive": "by image"}
 WIDE = 6.6  # inches
 ROW = 0.27
 
@@ -26,19 +25,13 @@ def render(outcome: dict, study: str) -> str:
     Args:
         outcome: what canary.json holds.
     """
-    environment = Environment(
-        loader=FileSystemLoader(TEMPLATE),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    return environment.get_template("canary.html.j2").render(
+    drawn = plot(outcome["rows"])
+    return template(TEMPLATE).render(
         study=study,
         outcome=outcome,
         splits=SPLITS,
-        plot=plot(outcome["rows"]),
-        svg=Markup(plot(outcome["rows"]).inline()),
+        plot=drawn,
+        svg=Markup(drawn.inline()),
         confidence=f"{100 * outcome['confidence']:g} %",
         told=told_auc,
         version=asclepius.__version__,

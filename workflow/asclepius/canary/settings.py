@@ -1,22 +1,19 @@
 """The `canary` section: how the whole pipeline is tried on labels that mean nothing."""
 
-from typing import Any, Literal, get_args
+from typing import Any, Literal
 
 from pydantic import Field, field_validator
 
-from asclepius.balance.settings import BalanceSettings
+from asclepius.balance.settings import KNOWN, ONE_LABEL, BalanceSettings
 from asclepius.models.settings import ModelSettings
 from asclepius.settings import Settings
 from asclepius.split.settings import SplitSettings
 from asclepius.train.settings import TrainSettings
 
 Design = Literal["fair", "naive"]
-METHODS: tuple[str, ...] = get_args(BalanceSettings.model_fields["method"].annotation)
-# What suits several labels per image; where there is one, every method does.
-MULTILABEL = ("none", "class_weight", "focal", "random_over", "balanced_batches", "logit_adjustment")
+METHODS: tuple[str, ...] = tuple(KNOWN)
 # It keeps what it ends with: a best epoch, chosen on honest validation patients, would hide what a leak taught.
 TRAIN = {"epochs": 20, "batch_size": 16, "learning_rate": 0.003, "keep": "last", "patience": 0}
-
 # A generator need not be good to leak, only to be trained.
 BALANCE = {"gan": {"steps": 50}}
 
@@ -55,7 +52,7 @@ class CanarySettings(Settings):
         suited = [
             name
             for name in METHODS
-            if (not multilabel or name in MULTILABEL) and not BalanceSettings(method=name).refusal(self.model.name)
+            if not (multilabel and name in ONE_LABEL) and not BalanceSettings(method=name).refusal(self.model.name)
         ]
         return {"fair": list(dict.fromkeys(self.methods or suited)), "naive": list(dict.fromkeys(self.naive))}
 
@@ -63,11 +60,7 @@ class CanarySettings(Settings):
         """The study's balance section with this method, made quick."""
         values = base.model_dump()
         for name, changed in (BALANCE | self.balance).items():
-            if isinstance(changed, dict):  # a section of its own, where the method has one
-                if name in values:
-                    values[name] |= changed
-            else:
-                values[name] = changed
+            values[name] = values[name] | changed if isinstance(changed, dict) and name in values else changed
         return BalanceSettings.model_validate(values | {"method": method})
 
     def trained(self, base: TrainSettings) -> TrainSettings:

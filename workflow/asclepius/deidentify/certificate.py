@@ -5,12 +5,12 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import pandas as pd
-from jinja2 import Environment, FileSystemLoader, StrictUndefined
 
 import asclepius
 from asclepius.deidentify.profile.options import OF_PIXELS, codes, unavailable
 from asclepius.deidentify.profile.tables import RELEASE
 from asclepius.deidentify.settings import DeidentifySettings
+from asclepius.templates import template
 
 TEMPLATE = Path(__file__).with_name("certificate.html.j2")
 
@@ -120,14 +120,7 @@ def certificate(
         quarantine: image, patient, stage, reason, sentence: one row per file left out.
         date: printed when given; never the clock's, so that a run can be repeated to the byte.
     """
-    environment = Environment(
-        loader=FileSystemLoader(TEMPLATE.parent),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    return environment.get_template(TEMPLATE.name).render(
+    return template(TEMPLATE).render(
         study=study,
         method=method,
         date=date.isoformat() if date else "",

@@ -9,7 +9,7 @@ import pandas as pd
 from asclepius.provenance import digest
 from asclepius.report.tabular import Cell, Table, row
 
-SPLITS = {"fair": "by patient", "naive": "by image, on purpose"}
+SPLITS = {"fair": "by patient", "naive": "by image"}
 
 
 @dataclass(frozen=True)

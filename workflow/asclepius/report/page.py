@@ -6,7 +6,6 @@ from pathlib import Path
 from typing import Any
 
 import yaml
-from jinja2 import Environment, FileSystemLoader, StrictUndefined
 from markupsafe import Markup, escape
 
 import asclepius
@@ -32,6 +31,7 @@ from asclepius.report.picture import Picture
 from asclepius.report.settings import ReportSettings
 from asclepius.report.tabular import Table
 from asclepius.report.wording import DEFINITIONS, metric, role, without_home
+from asclepius.templates import environment
 
 TEMPLATES = Path(__file__).parent
 
@@ -99,16 +99,10 @@ def page(evidence: Evidence, settings: ReportSettings, study: str, canary: Canar
         "confidence": f"{100 * evidence.confidence:g} %",
         "draws": (evidence.config.get("evaluate") or {}).get("bootstrap", 1000),
     }
-    environment = Environment(
-        loader=FileSystemLoader(TEMPLATES),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    environment.filters["breakable"] = lambda text: Markup(escape(text).replace("_", Markup("_<wbr>")))
-    environment.filters["svg"] = lambda drawing: Markup(drawing.inline())
-    html = environment.get_template("page.html.j2").render(values)
+    made = environment(TEMPLATES)
+    made.filters["breakable"] = lambda text: Markup(escape(text).replace("_", Markup("_<wbr>")))
+    made.filters["svg"] = lambda drawing: Markup(drawing.inline())
+    html = made.get_template("page.html.j2").render(values)
     drawings = [flow_drawing, *(drawing for section in sections for drawing in section.drawings)]
     print(f"report: {len(drawings)} plots, {len(cases)} explained cases", file=sys.stderr)
     return Page(html, drawings, gallery.sheet(cases) if cases else None)

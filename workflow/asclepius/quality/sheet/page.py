@@ -9,7 +9,7 @@ from pathlib import Path
 
 import numpy as np
 import pandas as pd
-from jinja2 import Environment, FileSystemLoader, StrictUndefined, Template
+from jinja2 import Template
 from markupsafe import Markup
 from PIL import Image
 
@@ -17,6 +17,7 @@ import asclepius
 from asclepius.quality.settings import FLAG_NAMES, QualitySettings
 from asclepius.quality.sheet.strips import strips
 from asclepius.store import Store
+from asclepius.templates import template
 
 TEMPLATE = Path(__file__).with_name("page.html.j2")
 PER_FLAG, USUAL, GROUPS, PER_GROUP = 16, 24, 30, 6  # pictures shown
@@ -105,14 +106,7 @@ def page(
 
 @cache
 def _template() -> Template:
-    environment = Environment(
-        loader=FileSystemLoader(TEMPLATE.parent),
-        autoescape=True,
-        undefined=StrictUndefined,
-        trim_blocks=True,
-        lstrip_blocks=True,
-    )
-    return environment.get_template(TEMPLATE.name)
+    return template(TEMPLATE)
 
 
 def _smallest(spacing: str | None) -> float:
