@@ -80,6 +80,7 @@ def test_holm_steps_down_and_stops():
         *(("d", False), ("b", True), ("c", False), ("a", True)),
     ]
     assert {name: pytest.approx(verdict.p) for name, verdict in found.items()} == p
+    assert all(verdict.failed == (not verdict.low < 0.5 < verdict.high) for verdict in found.values())
 
 
 @settings(max_examples=100, deadline=None)
