@@ -173,6 +173,16 @@ def recipe_threads(wildcards):
     return KERAS_THREADS if recipe_gpu(wildcards) else 1
 
 
+def recipe_memory(wildcards):
+    """MB; only a generative network loads TensorFlow."""
+    return 4000 if recipe_gpu(wildcards) else 2000
+
+
+def recipe_runtime(wildcards):
+    """Minutes, with those that a generative network is trained for."""
+    return 60 + math.ceil(RECIPES[wildcards.recipe].get("gan", {}).get("minutes", 0))
+
+
 def packs(arm):
     return range(math.ceil(len(RUNS) / ARMS[arm].train.pack))
 
@@ -245,6 +255,10 @@ def canary_gpu(wildcards):
 
 def canary_threads(wildcards):
     return KERAS_THREADS if canary_gpu(wildcards) else 1
+
+
+def canary_memory(wildcards):
+    return 4000 if canary_gpu(wildcards) else 2000
 
 
 def canary_train(wildcards):

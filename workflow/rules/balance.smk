@@ -20,6 +20,8 @@ rule balance:
     threads: recipe_threads
     resources:
         gpu=recipe_gpu,
+        mem_mb=recipe_memory,
+        runtime=recipe_runtime,
     params:
         settings=recipe_settings,
         columns=recipe_columns,

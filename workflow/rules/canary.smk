@@ -54,6 +54,8 @@ use rule balance as canary_balance with:
     threads: canary_threads
     resources:
         gpu=canary_gpu,
+        mem_mb=canary_memory,
+        runtime=60,
     params:
         settings=canary_recipe,
         columns=STUDY.canary.model.columns,
