@@ -9,14 +9,21 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from filelock import FileLock
 
 ROOT = Path(__file__).parents[1]
 SHARED = ROOT.parent / "shared"
 
 
 def pytest_collection_modifyitems(items):
-    """Whole workflows take longest and come first, so that of two processes none waits for the other at the end."""
-    items.sort(key=lambda item: not {"workflow", "slurm"} & {mark.name for mark in item.iter_markers()})
+    """Whole workflows take longest and come first, so that of two processes none waits for the other at the end;
+    of them those without the tiny study, while the other process makes it.
+    """
+
+    def place(item):
+        return not {"workflow", "slurm"} & {mark.name for mark in item.iter_markers()}, "tiny" in item.fixturenames
+
+    items.sort(key=place)
 
 
 @pytest.fixture(scope="session")
@@ -89,8 +96,24 @@ def workflow_in(tmp_path_factory):
 
 
 @pytest.fixture(scope="session")
-def tiny(workflow_in):
-    """The tiny study run to its end once; tests that change it must work on a copy."""
-    workflow = workflow_in()
-    workflow()
+def keras_as_in_training():
+    """Threads must be set before the first computation of the process, or later tests could not set theirs."""
+    from asclepius.train import device
+    from asclepius.train.settings import TrainSettings
+
+    device.start(TrainSettings())
+
+
+@pytest.fixture(scope="session")
+def tiny(tmp_path_factory):
+    """The tiny study run to its end once, for all processes; tests that change it must work on a copy."""
+    base = tmp_path_factory.getbasetemp()
+    base = base.parent if "PYTEST_XDIST_WORKER" in os.environ else base
+    workflow, done = Workflow(base / "tiny", base / "tiny-home"), base / "tiny-done"
+    with FileLock(base / "tiny.lock"):
+        if not done.exists():
+            for folder in (workflow.folder, base / "tiny-home"):
+                folder.mkdir(exist_ok=True)
+            workflow()
+            done.touch()
     return workflow

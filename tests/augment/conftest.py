@@ -1,10 +1,6 @@
 import pytest
 
-from asclepius.train import device
-from asclepius.train.settings import TrainSettings
-
 
 @pytest.fixture(scope="session", autouse=True)
-def keras_as_in_training():
-    """Threads must be set before the first computation of the process, or later tests could not set theirs."""
-    device.start(TrainSettings())
+def keras(keras_as_in_training):
+    """The tests of this room compute with Keras."""

@@ -8,7 +8,6 @@ import pytest
 from balance_fold import Study
 from PIL import Image
 
-from asclepius import device
 from asclepius.balance.gan import features
 from asclepius.errors import StudyError
 from asclepius.provenance import digest
@@ -18,9 +17,8 @@ GAN = {"steps": 2, "filters": 4, "batch_size": 6}
 
 
 @pytest.fixture(scope="module")
-def written(tmp_path_factory):
+def written(tmp_path_factory, keras_as_in_training):
     """Study, table and folder of a balanced fold of three classes."""
-    device.start(2)
     folder = tmp_path_factory.mktemp("gan")
     study = Study(folder, LABELS, ("a", "b", "c"), "multiclass")
     with pytest.MonkeyPatch.context() as quick:

@@ -7,7 +7,6 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from asclepius import device
 from asclepius.balance.gan import grid, training
 from asclepius.balance.gan.settings import GanSettings
 
@@ -15,8 +14,7 @@ SMALL = {"filters": 4, "batch_size": 6}
 
 
 @pytest.fixture(scope="module", autouse=True)
-def keras():
-    device.start(2)
+def keras(keras_as_in_training):
     import keras
 
     return keras

@@ -111,9 +111,8 @@ def test_a_synthetic_example_has_the_site_its_parents_share(tmp_path):
 
 @pytest.mark.parametrize("kept", [0, 1 << 28])
 def test_images_are_measured_once_if_there_is_room_and_batches_are_the_same_either_way(tmp_path, monkeypatch, kept):
-    from asclepius.train import device, loader
+    from asclepius.train import loader
 
-    device.start(QUICK)
     monkeypatch.setattr(loader, "MEASURED_BYTES", kept)
     study = cohort(tmp_path)
     given = study.arguments()

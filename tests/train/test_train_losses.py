@@ -14,7 +14,7 @@ from asclepius import tables
 from asclepius.balance.settings import BalanceSettings
 from asclepius.errors import StudyError
 from asclepius.task import Task
-from asclepius.train import device, losses
+from asclepius.train import losses
 from asclepius.train.command import run
 from asclepius.train.recipe import Recipe
 from asclepius.train.schema import PREDICTIONS
@@ -26,11 +26,6 @@ PRIOR = np.array([0.7, 0.2, 0.1])
 
 def recipe(name, prior=PRIOR, **numbers):
     return Recipe({"name": name, **numbers}, "shuffle", "image", BalanceSettings(), prior)
-
-
-@pytest.fixture(scope="module", autouse=True)
-def backend():
-    device.start(QUICK)  # threads are set before the first tensor
 
 
 @pytest.fixture(scope="module")

@@ -15,7 +15,6 @@ from asclepius.train.normalise.combat import estimate
 from asclepius.train.normalise.harmonise import cramers_v
 from asclepius.train.normalise.maps import knots, piecewise
 from asclepius.train.normalise.measures import landmarks, moments
-from asclepius.train.settings import TrainSettings
 
 SEVERAL = ("standardise", "scale", "zscore", "percentile", "nyul", "clahe")
 
@@ -95,10 +94,8 @@ def test_grey_values_that_share_several_landmarks_become_the_mean_of_their_targe
 @pytest.mark.parametrize("method", SEVERAL)
 @pytest.mark.parametrize("shape", [(16, 18, 2), (16, 17, 18, 1)])
 def test_the_device_computes_what_numpy_computes(method, shape):
-    from asclepius.train import device
     from asclepius.train.loader import Normaliser
 
-    device.start(TrainSettings())
     table = table_of(12, site=["a", "a", "b", "b"] * 3)
     images = np.random.default_rng(0).gamma(2, 20, (12, *shape)).astype(np.int16)
     images[2::4] *= 3
