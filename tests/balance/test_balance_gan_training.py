@@ -7,7 +7,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from asclepius.balance.gan import grid, training
+from asclepius.balance.gan import grid, networks, training
 from asclepius.balance.gan.settings import GanSettings
 
 SMALL = {"filters": 4, "batch_size": 6}
@@ -168,6 +168,23 @@ def test_the_average_follows_a_short_training_and_lags_in_a_long_one():
     first.assign(start)
     trainer._follow(100_000)
     np.testing.assert_allclose(trainer.average[0], start + 0.99, rtol=1e-4, atol=1e-5)
+
+
+@pytest.mark.parametrize("shape", [(3, 2), (3, 2, 2)])
+def test_variety_is_told_class_by_class_however_much_the_classes_differ(keras, shape):
+    """Or a generator with one image per class would pass for varied."""
+    random = np.random.default_rng(0)
+    labels = np.array([0, 1, 0, 2, 1, 0])
+    x = random.normal(0, 1, (6, *shape, 4)).astype(np.float32)
+    x[labels == 1] = 50  # alike among themselves, far from the others
+    found = networks.ClassVariety()(keras.ops.convert_to_tensor(x), networks.one_hot(labels, 3))
+    found = keras.ops.convert_to_numpy(found)
+    spread = np.array([x[labels == label].std(axis=0).mean() for label in labels])
+    np.testing.assert_array_equal(found[..., :-1], x)
+    np.testing.assert_allclose(
+        found[..., -1], np.broadcast_to(spread.reshape(-1, *[1] * len(shape)), (6, *shape)), atol=1e-3
+    )
+    assert found[1, ..., -1].max() < 1e-3 < 0.5 < found[0, ..., -1].min()
 
 
 def test_spectral_layers_have_norm_one():
