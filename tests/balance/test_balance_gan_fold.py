@@ -13,7 +13,7 @@ from asclepius.errors import StudyError
 from asclepius.provenance import digest
 
 LABELS = (["a"] * 4 + ["b"] * 2 + ["c"]) * 20
-GAN = {"steps": 2, "filters": 4, "batch_size": 6}
+GAN = {"steps": 2, "filters": 4, "batch_size": 8}
 
 
 @pytest.fixture(scope="module")

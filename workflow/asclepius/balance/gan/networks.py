@@ -11,6 +11,7 @@ from asclepius.balance.gan.grid import levels
 LATENT = 64
 WIDEST = 4  # times the filters at full size
 GROUPS = 8
+GROUP = 4  # images of a batch that the discriminator sees side by side
 SLOPE = 0.2
 GAIN = 2**0.5  # what a leaky ReLU takes from the size of features
 STYLE = 64
@@ -57,8 +58,8 @@ def discriminator(shape: tuple[int, ...], channels: int, classes: int, filters: 
     """From images (n, *shape, channels) and one-hot labels to scores (n, 1): high where real.
 
     The label enters as an inner product with the features (projection: Miyato and Koyama 2018); every layer
-    is spectrally normalised. It sees how much a class's images differ within a batch, and so a generator that
-    repeats itself: give it real and drawn images in batches of their own.
+    is spectrally normalised. It sees how much four neighbours in the batch differ, and so a generator that repeats
+    itself, if they are of one class, all real or all drawn, and augmented alike.
     """
     image, label = keras.Input((*shape, channels), name="image"), keras.Input((classes,), name="label")
     sizes = levels(shape)
@@ -68,7 +69,7 @@ def discriminator(shape: tuple[int, ...], channels: int, classes: int, filters: 
         strides = tuple(1 if not number or old == new else 2 for old, new in zip(sizes[number - 1], size, strict=True))
         x = SpectralConvolution(width, 4 if number else 3, strides, name=f"level{number}_conv")(x)
         x = layers.LeakyReLU(SLOPE, name=f"level{number}_relu")(x)
-    x = layers.Flatten(name="flat")(ClassVariety(name="variety")(x, label))
+    x = layers.Flatten(name="flat")(Variety(name="variety")(x))
     x = layers.LeakyReLU(SLOPE, name="features")(SpectralDense(WIDEST * filters, name="dense")(x))
     projected = layers.Dot(axes=1, name="projected")([x, SpectralDense(WIDEST * filters, False, name="class")(label)])
     score = layers.Add(name="score")([SpectralDense(1, name="realness")(x), projected])
@@ -133,19 +134,13 @@ class SpectralDense(Spectral):
         return self.with_bias(ops.matmul(x, self.normalised(training)))
 
 
-class ClassVariety(layers.Layer):
-    """Adds a channel that holds how much the features of the image's class differ within the batch.
+class Variety(layers.Layer):
+    """Adds a channel that holds how much the features of four neighbours in the batch differ (Karras et al. 2018)."""
 
-    The mean standard deviation of Karras et al. (2018), but class by class: over a whole batch the difference between
-    classes hides a generator that draws one image per class.
-    """
-
-    def call(self, x, label):
-        flat = ops.reshape(x, (-1, math.prod(x.shape[1:])))
-        share = label / ops.maximum(ops.sum(label, axis=0), 1.0)
-        within = flat - ops.matmul(label, ops.matmul(ops.transpose(share), flat))
-        spread = ops.mean(ops.sqrt(ops.matmul(ops.transpose(share), within * within) + 1e-8), axis=1, keepdims=True)
-        spread = ops.reshape(ops.matmul(label, spread), (-1, *[1] * (len(x.shape) - 1)))
+    def call(self, x):
+        groups = ops.reshape(x, (-1, GROUP, math.prod(x.shape[1:])))
+        spread = ops.mean(ops.sqrt(ops.var(groups, axis=1) + 1e-8), axis=1)
+        spread = ops.reshape(ops.repeat(spread, GROUP), (-1, *[1] * (len(x.shape) - 1)))
         return ops.concatenate([x, ops.ones_like(x[..., :1]) * spread], axis=-1)
 
 

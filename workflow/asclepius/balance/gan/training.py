@@ -37,7 +37,7 @@ def train(
 ) -> "Gan":
     """Train on all images from the state's last save to the end of the budget.
 
-    Hinge loss (Lim and Ye 2017); as many images of each class in a batch.
+    Hinge loss (Lim and Ye 2017); as many images of each class in a batch, in groups of one class.
 
     Args:
         images: (n, y, x, channel) or (n, z, y, x, channel), stored values.
@@ -168,17 +168,24 @@ class Trainer:
     def step(self, number: int) -> tuple[float, float]:
         """One step of each network; their losses before it."""
         random = stream(_STEP, self.seed, number)
-        labels = np.resize(random.permutation(self.classes), self.settings.batch_size)
-        rows = np.array([random.choice(self.members[label]) for label in labels])
+        groups = self.settings.batch_size // networks.GROUP
+        of_group = np.resize(random.permutation(self.classes), groups)
+        rows = np.concatenate([self._some(label, random) for label in of_group])
         real = self.scale.to_unit(self.images[rows])
-        label = networks.one_hot(labels, self.classes)
+        label = networks.one_hot(np.repeat(of_group, networks.GROUP), self.classes)
         d, n = real.ndim - 2, len(real)
         latent = random.standard_normal((2, n, networks.LATENT), np.float32)
-        critic = self._criticise.step(real, latent[0], label, diffaugment.numbers(random, 2 * n, d))
-        creator = self._create.step(latent[1], label, diffaugment.numbers(random, n, d))
+        u = np.repeat(diffaugment.numbers(random, 3 * groups, d), networks.GROUP, axis=0)
+        critic = self._criticise.step(real, latent[0], label, u[: 2 * n])
+        creator = self._create.step(latent[1], label, u[2 * n :])
         if number == 1 or number % AVERAGED_EVERY == 0:
             self._follow(number)
         return critic, creator
+
+    def _some(self, label: int, random: np.random.Generator) -> np.ndarray:
+        """A group's images, different ones if there are enough."""
+        members = self.members[label]
+        return random.choice(members, networks.GROUP, replace=len(members) < networks.GROUP)
 
     def _loss_of_critic(self, real, latent, label, u):
         drawn = ops.stop_gradient(self.generator([latent, label], training=True))
