@@ -5,7 +5,7 @@ ENV := .venv
 READY := $(ENV)/.ready
 SMK := $(ENV)/bin/snakemake
 
-.PHONY: run test canary setup lint studies bench schema lock clean help
+.PHONY: run test slurm canary setup lint studies bench schema lock clean help
 
 help:  ## this list
 	@grep -E '^[a-z]+:.*##' Makefile | sed 's/:.*##/\t/'
@@ -14,7 +14,10 @@ run: $(READY)  ## set up and run the default study
 	PATH="$(CURDIR)/$(ENV)/bin:$$PATH" $(SMK) --cores $(CORES)
 
 test: $(READY)  ## set up and run the tests
-	PATH="$(CURDIR)/$(ENV)/bin:$$PATH" $(ENV)/bin/pytest -n 2 --dist loadfile --no-loadscope-reorder -m "not study and not bench"
+	PATH="$(CURDIR)/$(ENV)/bin:$$PATH" $(ENV)/bin/pytest -n 2 --dist loadfile --no-loadscope-reorder -m "not slurm and not study and not bench"
+
+slurm: $(READY)  ## a study on a Slurm cluster of this machine alone, against a local run; skips where Slurm is not installed
+	PATH="$(CURDIR)/$(ENV)/bin:$$PATH" $(ENV)/bin/pytest -m slurm -rs
 
 canary: $(READY)  ## proof that no balance method leaks: shuffled labels must give chance (results/canary/canary/canary.html)
 	PATH="$(CURDIR)/$(ENV)/bin:$$PATH" $(SMK) --cores $(CORES) --configfile studies/canary.yaml canary
