@@ -116,10 +116,11 @@ def _likeness_warnings(name: str, compared: dict[str, Any]) -> list[str]:
             f"real images {compared['precision']['real']:.0%} do): most look like no "
             "real image; train longer, or choose another method."
         )
-    if share("recall") < HALF or share("coverage") < HALF or share("spacing") < HALF:
+    scarce = min(("recall", "coverage", "spacing"), key=share)
+    if share(scarce) < HALF:
         found.append(
-            f"{name}: the synthetic images show little of the variety of the real ones (they cover "
-            f"{compared['coverage']['synthetic']:.0%} of them, real images {compared['coverage']['real']:.0%}): "
+            f"{name}: the synthetic images show little of the variety of the real ones ({scarce} "
+            f"{compared[scarce]['synthetic']:.2f}, of real images {compared[scarce]['real']:.2f}): "
             "the generator repeats a few kinds of image (mode collapse) or misses some."
         )
     return found
