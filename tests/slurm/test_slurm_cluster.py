@@ -26,8 +26,9 @@ def slurm(tmp_path_factory):
 def test_a_study_on_slurm_sees_its_gpus_and_equals_a_local_run(slurm, tiny, workflow_in):
     run = workflow_in()
     run.environment |= slurm.environment | {"XDG_CONFIG_HOME": run.environment["XDG_CONFIG_HOME"]}
-    quick = ("--slurm-init-seconds-before-status-checks", "1", "--seconds-between-status-checks", "1")
-    run("--workflow-profile", str(ROOT / "workflow" / "profiles" / "slurm"), "--jobs", "8", *quick, timeout=560)
+    # A job takes about 12 s. One that the first look finds running is looked at ten seconds later than that again.
+    quick = ("--slurm-init-seconds-before-status-checks", "15", "--seconds-between-status-checks", "1")
+    run("--workflow-profile", str(ROOT / "workflow" / "profiles" / "slurm"), "--jobs", "8", *quick, timeout=1200)
     results = run.folder / "results" / "tiny"
     logs = {path.stem: path.read_text().splitlines()[0] for path in (results / "logs").rglob("*.log")}
     for name in ("train/none-pack-0", "train/smote-pack-0", "explain"):
