@@ -66,13 +66,13 @@ def tables(evidence: Evidence) -> list[Table]:
             )
         )
         warnings = [
-            row(f"fold {fold}, {sentence}" if several else sentence)
+            row(f"{label}, fold {fold}" if several else label, sentence.removeprefix(f"{label}: "))
             for fold, document in enumerate(documents)
             for label in evidence.task.classes
             for sentence in document["classes"][label]["warnings"]
         ]
         if warnings:
-            found.append(Table(f"To beware of, {name}", ["Warning"], warnings, prose=frozenset({0})))
+            found.append(Table(f"To beware of, {name}", ["Class", "Warning"], warnings, prose=frozenset({1})))
     return found
 
 
