@@ -11,7 +11,7 @@ from asclepius.balance.gan.grid import levels
 LATENT = 64
 WIDEST = 4  # times the filters at full size
 GROUPS = 8
-GROUP = 4  # images of a batch that the discriminator sees side by side
+NEIGHBOURS = 4  # images of a batch that the discriminator sees side by side
 SLOPE = 0.2
 GAIN = 2**0.5  # what a leaky ReLU takes from the size of features
 STYLE = 64
@@ -138,9 +138,9 @@ class Variety(layers.Layer):
     """Adds a channel that holds how much the features of four neighbours in the batch differ (Karras et al. 2018)."""
 
     def call(self, x):
-        groups = ops.reshape(x, (-1, GROUP, math.prod(x.shape[1:])))
+        groups = ops.reshape(x, (-1, NEIGHBOURS, math.prod(x.shape[1:])))
         spread = ops.mean(ops.sqrt(ops.var(groups, axis=1) + 1e-8), axis=1)
-        spread = ops.reshape(ops.repeat(spread, GROUP), (-1, *[1] * (len(x.shape) - 1)))
+        spread = ops.reshape(ops.repeat(spread, NEIGHBOURS), (-1, *[1] * (len(x.shape) - 1)))
         return ops.concatenate([x, ops.ones_like(x[..., :1]) * spread], axis=-1)
 
 

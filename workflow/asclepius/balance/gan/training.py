@@ -168,14 +168,14 @@ class Trainer:
     def step(self, number: int) -> tuple[float, float]:
         """One step of each network; their losses before it."""
         random = stream(_STEP, self.seed, number)
-        groups = self.settings.batch_size // networks.GROUP
+        groups = self.settings.batch_size // networks.NEIGHBOURS
         of_group = np.resize(random.permutation(self.classes), groups)
         rows = np.concatenate([self._some(label, random) for label in of_group])
         real = self.scale.to_unit(self.images[rows])
-        label = networks.one_hot(np.repeat(of_group, networks.GROUP), self.classes)
+        label = networks.one_hot(np.repeat(of_group, networks.NEIGHBOURS), self.classes)
         d, n = real.ndim - 2, len(real)
         latent = random.standard_normal((2, n, networks.LATENT), np.float32)
-        u = np.repeat(diffaugment.numbers(random, 3 * groups, d), networks.GROUP, axis=0)
+        u = np.repeat(diffaugment.numbers(random, 3 * groups, d), networks.NEIGHBOURS, axis=0)
         critic = self._criticise.step(real, latent[0], label, u[: 2 * n])
         creator = self._create.step(latent[1], label, u[2 * n :])
         if number == 1 or number % AVERAGED_EVERY == 0:
@@ -185,7 +185,7 @@ class Trainer:
     def _some(self, label: int, random: np.random.Generator) -> np.ndarray:
         """A group's images, different ones if there are enough."""
         members = self.members[label]
-        return random.choice(members, networks.GROUP, replace=len(members) < networks.GROUP)
+        return random.choice(members, networks.NEIGHBOURS, replace=len(members) < networks.NEIGHBOURS)
 
     def _loss_of_critic(self, real, latent, label, u):
         drawn = ops.stop_gradient(self.generator([latent, label], training=True))
