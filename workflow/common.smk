@@ -7,6 +7,7 @@ import sys
 from functools import cache
 from pathlib import Path
 
+import numpy as np
 from snakemake.exceptions import WorkflowError
 
 from asclepius import keys, provenance
@@ -173,9 +174,14 @@ def recipe_threads(wildcards):
     return KERAS_THREADS if recipe_gpu(wildcards) else 1
 
 
-def recipe_memory(wildcards):
-    """MB; only a generative network loads TensorFlow."""
-    return 4000 if recipe_gpu(wildcards) else 2000
+def recipe_memory(wildcards, input):
+    """MB; a generative network loads TensorFlow, neighbours are sought in twice the fold's training images as float32."""
+    if recipe_gpu(wildcards):
+        return 4000
+    if "k_neighbors" not in RECIPES[wildcards.recipe]:
+        return 2000
+    values = sum(os.path.getsize(store) for store in input.stores) / np.dtype(STUDY.resample.dtype).itemsize
+    return 2000 + math.ceil(2 * 4 * values / 1e6)
 
 
 def recipe_runtime(wildcards):

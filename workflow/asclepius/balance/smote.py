@@ -79,7 +79,7 @@ class TracedSMOTE(_Traced, SMOTE):
         Args:
             samples: (n, features) of one class, in the fold's order.
             total: how many synthetic ones.
-        column: number of the class.
+            column: number of the class.
         """
         self._validate_estimator()
         self.nn_k_.fit(samples)
