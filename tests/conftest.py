@@ -26,6 +26,16 @@ def pytest_collection_modifyitems(items):
     items.sort(key=place)
 
 
+@pytest.hookimpl(tryfirst=True)
+def pytest_runtest_setup(item):
+    """Keras as in training for the rooms that compute with it: threads must be set before a process computes at all."""
+    if item.path.parent.name in {"augment", "balance", "explain", "models", "train"}:
+        from asclepius.train import device
+        from asclepius.train.settings import TrainSettings
+
+        device.start(TrainSettings())
+
+
 @pytest.fixture(scope="session")
 def real_data():
     """Folder of the real sets; tests that need it skip where it is not there."""
@@ -93,15 +103,6 @@ def workflow_in(tmp_path_factory):
         return Workflow(folder, tmp_path_factory.mktemp("home"))
 
     return make
-
-
-@pytest.fixture(scope="session")
-def keras_as_in_training():
-    """Threads must be set before the first computation of the process, or later tests could not set theirs."""
-    from asclepius.train import device
-    from asclepius.train.settings import TrainSettings
-
-    device.start(TrainSettings())
 
 
 @pytest.fixture(scope="session")

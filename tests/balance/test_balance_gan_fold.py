@@ -17,7 +17,7 @@ GAN = {"steps": 2, "filters": 4, "batch_size": 8}
 
 
 @pytest.fixture(scope="module")
-def written(tmp_path_factory, keras_as_in_training):
+def written(tmp_path_factory):
     """Study, table and folder of a balanced fold of three classes."""
     folder = tmp_path_factory.mktemp("gan")
     study = Study(folder, LABELS, ("a", "b", "c"), "multiclass")

@@ -2,6 +2,7 @@
 
 import math
 
+import keras
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -11,13 +12,6 @@ from asclepius.balance.gan import grid, networks, training
 from asclepius.balance.gan.settings import GanSettings
 
 SMALL = {"filters": 4, "batch_size": 8}
-
-
-@pytest.fixture(scope="module", autouse=True)
-def keras(keras_as_in_training):
-    import keras
-
-    return keras
 
 
 @pytest.fixture
@@ -181,7 +175,7 @@ def test_the_average_follows_a_short_training_and_lags_in_a_long_one():
 
 
 @pytest.mark.parametrize("shape", [(3, 2), (3, 2, 2)])
-def test_variety_is_told_four_by_four(keras, shape):
+def test_variety_is_told_four_by_four(shape):
     x = np.random.default_rng(0).normal(0, 1, (12, *shape, 4)).astype(np.float32)
     x[4:8] = 50  # alike
     found = keras.ops.convert_to_numpy(networks.Variety()(keras.ops.convert_to_tensor(x)))

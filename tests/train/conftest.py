@@ -7,8 +7,3 @@ def study(tmp_path):
     """48 images of 8 x 8 pixels, two folds."""
     arrays, labels = bright()
     return make(tmp_path, arrays, labels, [split(fold=0), split(fold=1)])
-
-
-@pytest.fixture(scope="session", autouse=True)
-def keras(keras_as_in_training):
-    """The tests of this room compute with Keras."""
