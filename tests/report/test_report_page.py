@@ -18,6 +18,7 @@ from asclepius.report.canary import cohort_digest
 from asclepius.report.evidence import Estimate
 from asclepius.report.settings import ReportSettings
 from asclepius.report.wording import full, percent_interval
+from asclepius.split.schema import FOLDS
 
 SECTIONS = {
     *("answer", "cohort", "flow", "arms", "differences", "sizes", "discrimination", "calibration", "confusion"),
@@ -227,6 +228,16 @@ def test_known_patients_and_external_data_give_no_false_alarm(reported):
 def test_a_failed_audit_stands_before_the_result(tmp_path, report_again):
     html = report_again(Fabricated(tmp_path, Shape(arms=("default",), folds=1, failing_audit=True)))
     assert html.index("The audit failed") < html.index("test patients its AUC")
+
+
+@pytest.mark.parametrize("folds", [1, 2])
+def test_patients_who_count_as_one_are_told(tmp_path, report_again, folds):
+    study = Fabricated(tmp_path, Shape(arms=("default",), folds=folds))
+    assert "count as one" not in report_again(study)
+    table = study.folds
+    tested = table.loc[table["role"] == "test", "patient"].unique()
+    tables.write(study.paths["folds"], table.replace({"group": {tested[0]: tested[1]}}), FOLDS)
+    assert f"Test figures count {len(tested) - 1} patients: those who share an image" in report_again(study)
 
 
 def test_no_home_folder_in_the_settings(reported):

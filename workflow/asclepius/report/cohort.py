@@ -24,7 +24,7 @@ def table_one(evidence: Evidence) -> list[Table]:
     roles = [name for name in ("train", "validation", "test", "external") if (evidence.folds["role"] == name).any()]
     if evidence.folds["fold"].nunique() == 1:  # with more, a patient trains in one and is tested in another
         by_role = {role(name).capitalize(): evidence.in_role(name) for name in roles}
-        tables.append(_described("Patients and images by use", by_role, evidence, _left_out(evidence)))
+        tables.append(_described("Patients and images by use", by_role, evidence, _notes(evidence)))
     else:
         tables.append(_folds(evidence))
     return tables
@@ -79,9 +79,24 @@ def _folds(evidence: Evidence) -> Table:
             having = int(has_class(of["label"], rare).sum())
             cells.append(Cell(count(len(of)), f"{plural(of['patient'].nunique(), 'patient')}, {having} {rare}"))
         rows.append(row(f"Fold {fold}", *cells))
-    note = f"Images; below them patients and images with “{rare}”."
-    note = f"{note} {_left_out(evidence)}".strip()
+    note = f"Images; below them patients and images with “{rare}”. {_notes(evidence)}".strip()
     return Table("What each fold used", ["", *(role(name).capitalize() for name in names)], rows, note)
+
+
+def _notes(evidence: Evidence) -> str:
+    return " ".join(filter(None, (_left_out(evidence), _together(evidence))))
+
+
+def _together(evidence: Evidence) -> str:
+    """Why figures name fewer test patients than the cohort has."""
+    tested = evidence.folds[evidence.folds["role"] == "test"]
+    groups = tested["group"].nunique()
+    if groups == tested["patient"].nunique():
+        return ""
+    return (
+        f"Test figures count {plural(groups, 'patient')}: those who share an image, or have images that look the same, "
+        "count as one."
+    )
 
 
 def _left_out(evidence: Evidence) -> str:
