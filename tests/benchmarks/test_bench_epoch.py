@@ -31,7 +31,7 @@ def test_an_epoch_costs_no_more_than_plain_fit(tmp_path, capsys, name, shape, n,
     from asclepius.store import Store
     from asclepius.train import device
     from asclepius.train.examples import Pixels, load_fold
-    from asclepius.train.network import Trainer
+    from asclepius.train.network import prepared
     from asclepius.train.outcome import Run
     from asclepius.train.preprocess import Preprocess
     from asclepius.train.settings import TrainSettings
@@ -48,7 +48,7 @@ def test_an_epoch_costs_no_more_than_plain_fit(tmp_path, capsys, name, shape, n,
     fold = load_fold(images, tables.read(tmp_path / "folds.parquet", FOLDS), pixels, study.tables[0], BINARY)
     preprocess = Preprocess.fit(settings, fold.real.chunks, fold.real.table, shape, BINARY)
     light = AugmentSettings(flip=["x"], rotate=[-10, 10], shift=[-0.1, 0.1])
-    ours = Trainer(Run("bench", 0, 1), build(ModelSettings(), shape, BINARY, 1), light, settings, fold, preprocess)
+    ours = prepared(Run("bench", 0, 1), build(ModelSettings(), shape, BINARY, 1), light, settings, fold, preprocess)
 
     plain = build(ModelSettings(), shape, BINARY, 1)
     plain.compile(keras.optimizers.Adam(1e-3), "categorical_crossentropy", jit_compile=False)

@@ -42,7 +42,7 @@ def test_normalisation_is_not_what_an_epoch_waits_for(tmp_path, capsys, name, sh
     from asclepius.store import Store
     from asclepius.train import device
     from asclepius.train.examples import Pixels, load_fold
-    from asclepius.train.network import Trainer
+    from asclepius.train.network import prepared
     from asclepius.train.outcome import Run
     from asclepius.train.preprocess import Preprocess
     from asclepius.train.settings import TrainSettings
@@ -62,7 +62,7 @@ def test_normalisation_is_not_what_an_epoch_waits_for(tmp_path, capsys, name, sh
         preprocess = Preprocess.fit(settings, fold.real.chunks, fold.real.table, shape, BINARY)
         fitting[method] = time.process_time() - begin
         network = build(ModelSettings(), shape, BINARY, 1)
-        trainers[method] = Trainer(Run("bench", 0, 1), network, light, settings, fold, preprocess)
+        trainers[method] = prepared(Run("bench", 0, 1), network, light, settings, fold, preprocess)
     seconds = {method: [] for method in METHODS}
     for epoch in range(1, EPOCHS + 2):
         for method, trainer in trainers.items():

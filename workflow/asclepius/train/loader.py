@@ -75,37 +75,27 @@ class Measured:
         return found
 
 
-class Batches(keras.utils.PyDataset):
-    """(images, targets, weights) of an epoch. Batch `step` is a function of (seed, epoch, step) and nothing else.
+class Epoch(keras.utils.PyDataset):
+    """Which examples each batch of an epoch holds: a function of (seed, epoch, step) and nothing else.
 
     An epoch is cut into steps of equal size (one image more or less), so no step trains on a handful of leftovers.
     """
 
-    def __init__(
-        self,
-        examples: Examples,
-        normaliser: Normaliser,
-        augmenter: Augmenter | None = None,
-        turns: Turns | None = None,
-    ):
+    def __init__(self, examples: Any, batch_size: int, turns: Turns | None = None):
         """Args:
-        turns: whose images come when; None for every image once.
+        examples: whatever has a length and `targets`.
+        turns: which come when; None for each once.
         """
         super().__init__()
-        self.examples, self.normaliser, self.augmenter, self.turns = examples, normaliser, augmenter, turns
-        self.measured = Measured(examples, normaliser.preprocess)
-        self.steps = -(-len(examples) // normaliser.batch_size)
-        self.indices = self.draws = np.array_split(np.arange(len(examples)), max(self.steps, 1))
+        self.examples, self.turns = examples, turns
+        self.steps = -(-len(examples) // batch_size)
+        self.indices = np.array_split(np.arange(len(examples)), max(self.steps, 1))
 
     def start(self, seed: int, epoch: int) -> None:
         """Shuffle for an epoch; without this call the order is that of the examples."""
-        random, count = generator(_ORDER, seed, epoch), len(self.examples)
-        order = self.turns.draw(random) if self.turns else random.permutation(count)
+        random = generator(_ORDER, seed, epoch)
+        order = self.turns.draw(random) if self.turns else random.permutation(len(self.examples))
         self.indices = np.array_split(order, self.steps)
-        # An image that comes again is augmented anew.
-        self.draws = np.array_split(np.arange(count), self.steps) if self.turns else self.indices
-        if self.augmenter:
-            self.augmenter.start(seed, epoch)
 
     @property
     def largest(self) -> int:
@@ -115,6 +105,30 @@ class Batches(keras.utils.PyDataset):
     def __len__(self) -> int:
         return self.steps
 
+
+class Batches(Epoch):
+    """(images, targets, weights) of an epoch: read, normalised and augmented."""
+
+    def __init__(
+        self,
+        examples: Examples,
+        normaliser: Normaliser,
+        augmenter: Augmenter | None = None,
+        turns: Turns | None = None,
+    ):
+        super().__init__(examples, normaliser.batch_size, turns)
+        self.normaliser, self.augmenter = normaliser, augmenter
+        self.measured = Measured(examples, normaliser.preprocess)
+        self.draws = self.indices
+
+    def start(self, seed: int, epoch: int) -> None:
+        """Shuffle for an epoch, and draw its augmentation."""
+        super().start(seed, epoch)
+        # An image that comes again is augmented anew.
+        self.draws = np.array_split(np.arange(len(self.examples)), self.steps) if self.turns else self.indices
+        if self.augmenter:
+            self.augmenter.start(seed, epoch)
+
     def __getitem__(self, step: int) -> Batch:
         indices = self.indices[step]
         stored = self.examples.read(indices)
@@ -123,7 +137,7 @@ class Batches(keras.utils.PyDataset):
         return self.augmenter(*batch, self.draws[step], step) if self.augmenter else batch
 
 
-def prefetched(batches: Batches) -> Iterator[Batch]:
+def prefetched(batches: Epoch) -> Iterator[Batch]:
     """Every batch in order; the next ones are made while the network computes."""
     with ThreadPoolExecutor(1) as worker:
         waiting = deque(worker.submit(batches.__getitem__, step) for step in range(min(AHEAD, len(batches))))

@@ -1,30 +1,25 @@
-"""Fitting a Keras network, epoch by epoch, so that it can stop and go on at any epoch."""
+"""Fitting a Keras network to a fold: its batches, its training, what is kept of it."""
 
-import time
 from pathlib import Path
 
 import keras
-import numpy as np
 
 from asclepius.archive import settle
 from asclepius.augment.augmenter import Augmenter
-from asclepius.augment.parameters import generator
 from asclepius.augment.settings import AugmentSettings
 from asclepius.augment.spacing import usual_spacing
 from asclepius.errors import StudyError
 from asclepius.models import registry
 from asclepius.models.settings import ModelSettings
-from asclepius.train import device, losses
+from asclepius.train import device
 from asclepius.train.examples import Fold
-from asclepius.train.loader import Batches, Normaliser, prefetched
+from asclepius.train.loader import Batches, Normaliser
 from asclepius.train.outcome import Outcome, Run
 from asclepius.train.preprocess import Preprocess
-from asclepius.train.resume import Progress, RunState
-from asclepius.train.scores import validation_scores
+from asclepius.train.resume import RunState
 from asclepius.train.settings import TrainSettings
+from asclepius.train.trainer import Trainer, best_epoch, predict
 from asclepius.train.turns import Turns
-
-_DROPOUT = 4  # stream; the loader has 1 to 3
 
 
 def fit(
@@ -45,7 +40,7 @@ def fit(
     keras.utils.clear_session()
     keras.utils.set_random_seed(run.seed)
     network = registry.build(model, preprocess.input_shape, preprocess.task, run.seed)
-    trainer = Trainer(run, network, augment, train, fold, preprocess)
+    trainer = prepared(run, network, augment, train, fold, preprocess)
     history = trainer.run(state.progress).history
     best = best_epoch(history, train)
     if fold.recipe.space == "embedding":
@@ -57,7 +52,7 @@ def fit(
         history = history + [record | {"epoch": len(history) + record["epoch"]} for record in more]
     save(network, state.folder / "model.keras")
     return Outcome(
-        probabilities=predict(network, Batches(fold.evaluation, trainer.normaliser)),
+        probabilities=predict(network, Batches(fold.evaluation, trainer.batches.normaliser)),
         history=history,
         parameters=network.count_params(),
         epochs=len(history),
@@ -67,129 +62,35 @@ def fit(
     )
 
 
-def best_epoch(history: list[dict[str, float]], train: TrainSettings) -> int:
-    """The epoch whose weights are kept: the first of lowest validation loss, or the last; 0 before any."""
-    if not history or train.keep == "last":
-        return len(history)
-    return int(np.argmin([record["val_loss"] for record in history])) + 1
+def prepared(
+    run: Run,
+    network: keras.Model,
+    augment: AugmentSettings,
+    train: TrainSettings,
+    fold: Fold,
+    preprocess: Preprocess,
+) -> Trainer:
+    """The network with the batches it learns from and is validated on.
+
+    Raises:
+        StudyError: validation images are needed and there are none.
+    """
+    normaliser = Normaliser(preprocess, train.batch_size)
+    validation = Batches(fold.evaluation.take(fold.validation), normaliser)
+    if len(validation.examples) == 0 and (train.keep == "best" or train.patience):
+        raise StudyError(
+            f"fold {run.fold}: no validation images to choose the best epoch by; "
+            "set train.keep: last and train.patience: 0"
+        )
+    turns = Turns(fold.training.targets, fold.recipe.settings.ratio) if fold.recipe.sampler == "balanced" else None
+    batches = Batches(fold.training, normaliser, turns=turns)
+    spacing = usual_spacing(fold.real.table["spacing"])
+    augmenter = Augmenter(augment, preprocess.input_shape, batches.largest, spacing)
+    batches.augmenter = augmenter if augmenter.active else None
+    return Trainer(run.title, run.seed, network, train, preprocess.task, fold.recipe, batches, validation)
 
 
 def save(network: keras.Model, path: Path) -> None:
     """Write a .keras file without optimizer; equal networks give equal bytes."""
     keras.Model(network.inputs, network.outputs, name=network.name).save(path)
     settle(path)
-
-
-def predict(network: keras.Model, batches: Batches) -> np.ndarray:
-    """Probabilities (n, classes), float32, in the order of the examples."""
-    found = [network.predict_on_batch(images) for images, _, _ in prefetched(batches)]
-    return np.concatenate(found) if found else np.zeros((0, network.output_shape[-1]), np.float32)
-
-
-class Trainer:
-    """Epochs of one run. What happens in an epoch depends on the variables before it and on (seed, epoch) alone."""
-
-    def __init__(
-        self,
-        run: Run,
-        network: keras.Model,
-        augment: AugmentSettings,
-        train: TrainSettings,
-        fold: Fold,
-        preprocess: Preprocess,
-    ):
-        self.title, self.seed = run.title, run.seed
-        self.network, self.train, self.preprocess = network, train, preprocess
-        self.normaliser = Normaliser(preprocess, train.batch_size)
-        self.validation = Batches(fold.evaluation.take(fold.validation), self.normaliser)
-        if len(self.validation.examples) == 0 and (train.keep == "best" or train.patience):
-            raise StudyError(
-                f"fold {run.fold}: no validation images to choose the best epoch by; "
-                "set train.keep: last and train.patience: 0"
-            )
-        self.recipe, ratio = fold.recipe, fold.recipe.settings.ratio
-        turns = Turns(fold.training.targets, ratio) if self.recipe.sampler == "balanced" else None
-        self.batches = Batches(fold.training, self.normaliser, turns=turns)
-        spacing = usual_spacing(fold.real.table["spacing"])
-        augmenter = Augmenter(augment, preprocess.input_shape, self.batches.largest, spacing)
-        self.batches.augmenter = augmenter if augmenter.active else None
-        self._compile()
-
-    def _compile(self) -> None:
-        train, rate = self.train, self.train.learning_rate
-        if train.schedule == "cosine":
-            rate = keras.optimizers.schedules.CosineDecay(rate, len(self.batches) * train.epochs)
-        if train.weight_decay:
-            optimizer = keras.optimizers.AdamW(rate, weight_decay=train.weight_decay)
-        else:
-            optimizer = keras.optimizers.Adam(rate)
-        loss = losses.build(self.recipe, self.preprocess.task, train.label_smoothing)
-        # XLA on the network itself is slower on CPU everywhere it was measured.
-        self.network.compile(optimizer, loss, jit_compile=False)
-        optimizer.build(self.network.trainable_variables)
-
-    @property
-    def variables(self) -> list[keras.Variable]:
-        # `weights` would leave out the seed generators of dropout; metrics appear only with the first step.
-        metrics = {id(variable) for variable in self.network.metrics_variables}
-        own = [variable for variable in self.network.variables if id(variable) not in metrics]
-        return [*own, *self.network.optimizer.variables]
-
-    def run(self, path: Path) -> Progress:
-        """All epochs still to do, then the weights to keep; the state is written to `path` after each epoch."""
-        progress = Progress.load(path) or Progress(0, [], [], None)
-        if progress.epochs:
-            for variable, value in zip(self.variables, progress.variables, strict=True):
-                variable.assign(value)
-            print(f"{self.title}: resumed after epoch {progress.epochs}", flush=True)
-        while progress.epochs < self.train.epochs and not self._patience_ended(progress.history):
-            record = self.epoch(progress.epochs + 1)
-            progress.history.append(record)
-            progress.epochs += 1
-            if self.train.keep == "best" and best_epoch(progress.history, self.train) == progress.epochs:
-                progress.best = [np.array(variable) for variable in self.network.weights]
-            progress.variables = [np.array(variable) for variable in self.variables]
-            progress.save(path)
-        if self.train.keep == "best":
-            for variable, value in zip(self.network.weights, progress.best, strict=True):
-                variable.assign(value)
-        return progress
-
-    def _patience_ended(self, history: list[dict[str, float]]) -> bool:
-        if not (self.train.patience and history):
-            return False
-        return len(history) - 1 - int(np.argmin([record["val_loss"] for record in history])) >= self.train.patience
-
-    def epoch(self, number: int) -> dict[str, float]:
-        """Train one epoch (1, 2, ...), validate, and tell how it went."""
-        begin = time.perf_counter()
-        rate = float(self.network.optimizer.learning_rate)
-        loss = self.fit_epoch(number)
-        if not np.isfinite(loss):
-            raise StudyError(f"{self.title}: the loss of epoch {number} is {loss}; lower train.learning_rate")
-        found = predict(self.network, self.validation)
-        scores = validation_scores(self.preprocess.task, self.validation.examples.targets, found)
-        seconds = time.perf_counter() - begin
-        print(
-            f"{self.title} epoch {number}/{self.train.epochs}: loss {loss:.4f} val_loss {scores['val_loss']:.4f} "
-            f"val_auc {scores['val_auc']:.4f} {seconds:.1f} s",
-            flush=True,
-        )
-        return {"epoch": number, "loss": loss, **scores, "learning_rate": rate, "seconds": seconds}
-
-    def fit_epoch(self, number: int) -> float:
-        """One pass over the training examples; the mean loss, weighted as the network sees it."""
-        reseed(self.network, self.seed, number)
-        self.batches.start(self.seed, number)
-        total = 0.0
-        for images, targets, weights in prefetched(self.batches):
-            total += float(self.network.train_on_batch(images, targets, weights)) * len(images)
-        return total / len(self.batches.examples)
-
-
-def reseed(network: keras.Model, seed: int, epoch: int) -> None:
-    """Set every seed generator (dropout) from (seed, epoch)."""
-    for number, variable in enumerate(network.variables):
-        if variable.path.endswith("seed_generator_state"):
-            words = generator(_DROPOUT, seed, epoch, number).integers(0, 2**32, size=2, dtype=np.uint32)
-            variable.assign(words)
