@@ -1,5 +1,6 @@
 """The page as its readers meet it: whole, self-contained, true to the tables, and honest."""
 
+import json
 import re
 from html.parser import HTMLParser
 
@@ -238,6 +239,27 @@ def test_patients_who_count_as_one_are_told(tmp_path, report_again, folds):
     tested = table.loc[table["role"] == "test", "patient"].unique()
     tables.write(study.paths["folds"], table.replace({"group": {tested[0]: tested[1]}}), FOLDS)
     assert f"Test figures count {len(tested) - 1} patients: those who share an image" in report_again(study)
+
+
+def test_a_recipe_that_takes_most_of_a_class_away_is_told(tmp_path, report_again):
+    study = Fabricated(tmp_path, Shape(arms=("smote",), folds=1))
+    path = study.paths["recipes"][0]
+    recipe = json.loads(path.read_text())
+    name, before = next(iter(recipe["before"].items()))
+    for share, told in ((0.4, False), (0.6, True)):
+        gone = int(share * before)
+        path.write_text(json.dumps(recipe | {"method": "smote_enn", "removed": {"real": {name: gone}}}))
+        words = f"Cleaning by smote_enn took {gone} of {before} training images of “{name}” away (fold 0)"
+        assert (words in report_again(study)) == told
+
+
+def test_examples_that_the_table_cannot_count_are_told(tmp_path, report_again):
+    study = Fabricated(tmp_path, Shape(arms=("smote",), folds=1))
+    path = study.paths["recipes"][0]
+    words = "Examples made in a network&#39;s embedding"
+    assert words not in report_again(study)
+    path.write_text(json.dumps(json.loads(path.read_text()) | {"space": "embedding"}))
+    assert words in report_again(study)
 
 
 def test_no_home_folder_in_the_settings(reported):

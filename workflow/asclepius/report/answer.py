@@ -22,6 +22,7 @@ from asclepius.report.wording import (
     role,
 )
 
+MOST = 0.5  # of a class' training images taken away
 FEW = 30  # positive patients below which sensitivity is barely measured
 WIDE = 0.2  # width of an interval that says little
 MISCALIBRATED = 0.1  # mean distance between predicted and observed frequency
@@ -165,6 +166,7 @@ def _cautions(evidence: Evidence) -> list[str]:
         _optimism(evidence),
         *(_calibration(evidence, where) for where in evidence.roles),
         _set_aside(evidence),
+        *_cleaned(evidence),
         _seeds(evidence),
         None
         if "external" in evidence.roles
@@ -239,6 +241,21 @@ def _set_aside(evidence: Evidence) -> str | None:
     if not found or left / found < 0.05:
         return None
     return f"{percent(left / found)} of the images were set aside; look whether they differ from the rest."
+
+
+def _cleaned(evidence: Evidence) -> list[str]:
+    """Recipes that took most real images of a class away, each once."""
+    found: dict[str, str] = {}
+    for recipe in evidence.recipes:
+        for name, gone in recipe.values.get("removed", {}).get("real", {}).items():
+            before = recipe.values["before"][name]
+            if gone > MOST * before:
+                method = recipe.values["method"]
+                found[recipe.name] = (
+                    f"Cleaning by {method} took {count(gone)} of {count(before)} training images of “{name}” away "
+                    f"(fold {recipe.fold}): what is left hardly shows that class. Leave {method} out, or use smote."
+                )
+    return list(found.values())
 
 
 def _seeds(evidence: Evidence) -> str | None:

@@ -249,13 +249,15 @@ def balance(evidence: Evidence) -> Table | None:
     if not rows:
         return None
     several = len({recipe.fold for recipe in evidence.recipes}) > 1
+    embedded = any(recipe.values.get("space") == "embedding" for recipe in evidence.recipes)
     return Table(
         "Training examples per class, before → after balancing",
         ["Recipe", *classes],
         rows,
         ("Means over folds, rounded. " if several else "")
         + "Weighting changes what an example counts for, not how many there are. "
-        "Validation and test patients are never balanced.",
+        + ("Examples made in a network's embedding come with its training and are not counted. " if embedded else "")
+        + "Validation and test patients are never balanced.",
     )
 
 
