@@ -20,8 +20,8 @@ slurm: $(READY)  ## a study on a Slurm cluster of this machine alone, against a 
 	PATH="$(CURDIR)/$(ENV)/bin:$$PATH" $(ENV)/bin/pytest -m slurm -rs
 
 canary: $(READY)  ## proof that no balance method leaks: shuffled labels must give chance (results/canary/canary/canary.html)
-	PATH="$(CURDIR)/$(ENV)/bin:$$PATH" $(SMK) --workflow-profile workflow/profiles/local --cores $(CORES) \
-	  --configfile studies/canary.yaml canary
+	PATH="$(CURDIR)/$(ENV)/bin:$$PATH" $(SMK) canary --workflow-profile workflow/profiles/local --cores $(CORES) \
+	  --configfile studies/canary.yaml
 
 studies: $(READY)  ## the ready studies on the real sets in ../shared/data (long)
 	PATH="$(CURDIR)/$(ENV)/bin:$$PATH" $(ENV)/bin/pytest -m study -s

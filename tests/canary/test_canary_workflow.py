@@ -1,6 +1,10 @@
 """The rules: every method through the study's own scripts, into folders of its own."""
 
+import shlex
+import subprocess
+import sys
 from collections import Counter
+from pathlib import Path
 
 import pytest
 import yaml
@@ -23,6 +27,16 @@ def test_the_canary_runs_each_stage_for_each_method_and_leaves_the_study_alone(t
         "canary": 1,
     }
     assert tiny.jobs() == []  # a study does not ask for it
+
+
+def test_make_canary_asks_for_the_canary(tmp_path):
+    root = Path(__file__).parents[2]
+    told = subprocess.run(["make", "--dry-run", "canary"], capture_output=True, text=True, check=True, cwd=root).stdout
+    words = shlex.split(told.replace("\\\n", " ").splitlines()[-1])
+    place = next(i for i, word in enumerate(words) if word.endswith("bin/snakemake"))
+    command = [sys.executable, "-m", "snakemake", *words[place + 1 :], "--dry-run", "--directory", str(tmp_path)]
+    done = subprocess.run(command, capture_output=True, text=True, check=True, cwd=root)
+    assert "canary_measure" in done.stdout + done.stderr
 
 
 @pytest.mark.parametrize(
