@@ -241,6 +241,7 @@ CANARY_METHODS = STUDY.canary.designs(STUDY.cohort.labels.multilabel)
 CANARY_FOLDS = list(range(STUDY.canary.folds))
 CANARY_SHUFFLES = list(range(STUDY.canary.shuffles))
 CANARY_GPU = 0 if STUDY.canary.model.name == "logistic" else 1
+CANARY_THREADS = max(1, KERAS_THREADS // 2)  # two networks at once
 
 
 def canary_folder(wildcards):
@@ -260,7 +261,7 @@ def canary_gpu(wildcards):
 
 
 def canary_threads(wildcards):
-    return KERAS_THREADS if canary_gpu(wildcards) else 1
+    return CANARY_THREADS if canary_gpu(wildcards) else 1
 
 
 def canary_memory(wildcards):

@@ -86,6 +86,7 @@ use rule train as canary_train with:
         f"{R}/logs/canary/{{design}}-{{shuffle}}/train-{{arm}}.log",
     benchmark:
         f"{R}/benchmarks/canary/{{design}}-{{shuffle}}/train-{{arm}}.tsv"
+    threads: CANARY_THREADS
     resources:
         gpu=CANARY_GPU,
     params:
