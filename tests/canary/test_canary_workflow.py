@@ -32,7 +32,7 @@ def test_the_canary_runs_each_stage_for_each_method_and_leaves_the_study_alone(t
 def test_make_canary_asks_for_the_canary(tmp_path):
     root = Path(__file__).parents[2]
     told = subprocess.run(["make", "--dry-run", "canary"], capture_output=True, text=True, check=True, cwd=root).stdout
-    words = shlex.split(told.replace("\\\n", " ").splitlines()[-1])
+    words = shlex.split(next(line for line in told.replace("\\\n", " ").splitlines() if "bin/snakemake" in line))
     place = next(i for i, word in enumerate(words) if word.endswith("bin/snakemake"))
     command = [sys.executable, "-m", "snakemake", *words[place + 1 :], "--dry-run", "--directory", str(tmp_path)]
     done = subprocess.run(command, capture_output=True, text=True, check=True, cwd=root)
