@@ -174,6 +174,12 @@ def test_the_average_follows_a_short_training_and_lags_in_a_long_one():
     np.testing.assert_allclose(trainer.average[0], start + 0.99, rtol=1e-4, atol=1e-5)
 
 
+def test_the_networks_are_built_without_a_batch(monkeypatch):
+    """JAX would ask whether a batch of unknown size comes in fours, and refuse."""
+    monkeypatch.setattr(networks.Variety, "call", lambda self, x: pytest.fail("traced"))
+    assert networks.discriminator((8, 8), 1, 2, 4).output_shape == (None, 1)
+
+
 @pytest.mark.parametrize("shape", [(3, 2), (3, 2, 2)])
 def test_variety_is_told_four_by_four(shape):
     x = np.random.default_rng(0).normal(0, 1, (12, *shape, 4)).astype(np.float32)

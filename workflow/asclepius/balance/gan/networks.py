@@ -143,6 +143,10 @@ class Variety(layers.Layer):
         spread = ops.reshape(ops.repeat(spread, NEIGHBOURS), (-1, *[1] * (len(x.shape) - 1)))
         return ops.concatenate([x, ops.ones_like(x[..., :1]) * spread], axis=-1)
 
+    def compute_output_shape(self, input_shape):
+        """Said, not traced: of a batch of unknown size JAX cannot tell whether it comes in fours."""
+        return (*input_shape[:-1], input_shape[-1] + 1)
+
 
 def _unit(x: keras.KerasTensor) -> keras.KerasTensor:
     return x / (ops.sqrt(ops.sum(x * x)) + 1e-12)
