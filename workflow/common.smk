@@ -7,11 +7,11 @@ import sys
 from functools import cache
 from pathlib import Path
 
-import numpy as np
 from snakemake.exceptions import WorkflowError
 
 from asclepius import keys, provenance
 from asclepius.audit.stamp import STAMP
+from asclepius.balance.settings import BalanceSettings
 from asclepius.config import arms, check_paths, load
 from asclepius.errors import StudyError
 from asclepius.resample import target
@@ -174,14 +174,17 @@ def recipe_threads(wildcards):
     return KERAS_THREADS if recipe_gpu(wildcards) else 1
 
 
+VALUE_BYTES = {"uint8": 1, "int16": 2, "uint16": 2, "float32": 4}[STUDY.resample.dtype]
+
+
 def recipe_memory(wildcards, input):
     """MB; a generative network loads TensorFlow, neighbours are sought in twice the fold's training images as float32."""
     if recipe_gpu(wildcards):
         return 4000
-    if "k_neighbors" not in RECIPES[wildcards.recipe]:
+    settings = BalanceSettings(**recipe_settings(wildcards))
+    if not settings.interpolates or settings.embedded:
         return 2000
-    values = sum(os.path.getsize(store) for store in input.stores) / np.dtype(STUDY.resample.dtype).itemsize
-    return 2000 + math.ceil(2 * 4 * values / 1e6)
+    return 2000 + math.ceil(2 * 4 / VALUE_BYTES * sum(map(os.path.getsize, input.stores)) / 1e6)
 
 
 def recipe_runtime(wildcards):

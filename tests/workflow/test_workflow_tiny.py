@@ -1,10 +1,12 @@
 """The tiny study, from raw DICOM to report and MLflow."""
 
 import json
+import re
 import shutil
 import sqlite3
 from pathlib import Path
 
+import numpy as np
 import pandas as pd
 import pytest
 import yaml
@@ -77,6 +79,19 @@ def test_a_learning_rate_trains_its_arm_alone(copy, tmp_path):
     jobs = copy.jobs(study=tmp_path / "changed.yaml")
     assert [job for job in jobs if job.startswith("train")] == ["train arm=none, pack=0"]
     assert {job.split()[0] for job in jobs} == {"train", "audit", "evaluate", "explain", "report", "track"}
+
+
+def test_memory_is_asked_for_where_neighbours_are_sought_in_pixels(tiny, results, tmp_path):
+    values = yaml.safe_load((ROOT / "studies" / "tiny.yaml").read_text())
+    values["arms"]["embedded"] = {"balance": {"method": "smote", "k_neighbors": 2, "space": "embedding"}}
+    (tmp_path / "more.yaml").write_text(yaml.safe_dump(values))
+    done = tiny("--dry-run", "--forcerun", "balance", study=tmp_path / "more.yaml")
+    told = (done.stdout + done.stderr).split("rule balance:")[1:]
+    asked = {re.search(r"recipe=([\w-]+)", job)[1]: int(re.search(r"mem_mb=(\d+)", job)[1]) for job in told}
+    megabytes = 4e-6 * sum(np.load(path, mmap_mode="r").size for path in (results / "resample/store").glob("*.npy"))
+    pixels, embedded = sorted((name for name in asked if name.startswith("smote")), key=asked.get, reverse=True)
+    assert asked[pixels] - asked[embedded] == pytest.approx(2 * megabytes, abs=1)
+    assert {asked[name] for name in asked if name != pixels} == {asked[embedded]}
 
 
 def test_two_runs_from_scratch_are_identical(tiny, workflow_in):
