@@ -60,7 +60,7 @@ def test_quality_is_told_class_by_class(written):
     measures = {"kid", "fid", "precision", "recall", "density", "coverage", "spacing"}
     assert set(found["classes"]["a"]["compared"]) == measures
     assert found["classes"]["c"]["compared"] == {}  # 16 images
-    assert "too few" in found["classes"]["c"]["warnings"][-1]
+    assert "Too few" in found["classes"]["c"]["warnings"][-1]
 
 
 def test_the_samples_are_a_picture_and_the_generator_draws_again(written):

@@ -110,7 +110,7 @@ def test_a_generator_that_only_copies_ends_and_gives_nothing():
     found = draw(Copier(training, every=1), 0, 20, [space(training)])
     assert len(found.images) == 0
     assert found.drawn == TIMES * 20
-    figures = quality.of_class("rare", training, np.arange(50), with_features(found), 20, 0, [], 1)
+    figures = quality.of_class(training, np.arange(50), with_features(found), 20, 0, [], 1)
     assert any("0 synthetic images instead of 20" in sentence for sentence in figures["warnings"])
     assert any("remembers patients" in sentence for sentence in figures["warnings"])
 
@@ -161,7 +161,7 @@ def judged(made, real=None):
     real = cloud(0, n=200) if real is None else real
     guarded = space(real, name="features")
     drawn = draw(lambda start, count: made[start : start + count], 0, 100, [guarded])
-    return quality.of_class("rare", real, np.arange(len(real)), drawn, 100, 0, [guarded], 1)
+    return quality.of_class(real, np.arange(len(real)), drawn, 100, 0, [guarded], 1)
 
 
 def test_good_images_raise_no_warning_and_lie_beside_the_ceiling():
@@ -185,4 +185,4 @@ def test_strange_images_are_called_so():
 def test_too_few_patients_are_not_judged():
     found = judged(cloud(1, n=400), cloud(0, n=12))
     assert found["compared"] == {}
-    assert "too few" in found["warnings"][0]
+    assert "Too few" in found["warnings"][0]

@@ -66,7 +66,7 @@ def tables(evidence: Evidence) -> list[Table]:
             )
         )
         warnings = [
-            row(f"{label}, fold {fold}" if several else label, sentence.removeprefix(f"{label}: "))
+            row(f"{label}, fold {fold}" if several else label, sentence)
             for fold, document in enumerate(documents)
             for label in evidence.task.classes
             for sentence in document["classes"][label]["warnings"]

@@ -55,7 +55,8 @@ def refit(
     vectors = predict(body, Batches(fold.training, trained.batches.normaliser))
     made = latent(fold.recipe.settings, training, vectors, run.seed, run.title)
     tables.write(state.folder / EXAMPLES, made.examples, TABLE)
-    validation = Vectors(predict(body, trained.validation), trained.validation.examples.targets)
-    batches = (Embedded(each, trained.train.batch_size) for each in (Vectors(made.vectors, made.targets), validation))
-    fitted = Trainer(f"{run.title} head", run.seed, head, trained.train, trained.task, fold.recipe, *batches)
+    size, held_out = trained.train.batch_size, trained.validation
+    batches = Embedded(Vectors(made.vectors, made.targets), size)
+    validation = Embedded(Vectors(predict(body, held_out), held_out.examples.targets), size)
+    fitted = Trainer(f"{run.title} head", run.seed, head, trained.train, trained.task, fold.recipe, batches, validation)
     return fresh, fitted.run(state.folder / "head.npz").history

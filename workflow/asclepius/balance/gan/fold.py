@@ -108,7 +108,7 @@ def generate(
     _keep(gan.network, folder / "generator.keras")
     for name, each in document["classes"].items():
         for warning in each["warnings"]:
-            print(f"gan: {warning}", flush=True)
+            print(f"gan: {name}: {warning}", flush=True)
         print(f"gan: {name}: {each['copies']['dropped']} of {each['copies']['drawn']} images dropped", flush=True)
     return [each.images[:count] for each, count in zip(found, missing, strict=True)]
 
@@ -150,9 +150,7 @@ def _document(
     classes = {}
     for label, (name, each, wanted) in enumerate(zip(task.classes, drawn, missing, strict=True)):
         here = training.labels == label
-        classes[name] = quality.of_class(
-            name, real[here], training.patients[here], each, int(wanted), label, spaces, seed
-        )
+        classes[name] = quality.of_class(real[here], training.patients[here], each, int(wanted), label, spaces, seed)
         classes[name]["used"] = min(int(wanted), len(each.images))
         classes[name]["copies"]["resembled"] = [[str(training.names[row]), *where] for row, where in each.dropped]
     return {

@@ -15,7 +15,6 @@ OFTEN = 0.1  # share of drawn images dropped as copies
 
 
 def of_class(
-    name: str,
     real: np.ndarray,
     patients: np.ndarray,
     drawn: Drawn,
@@ -27,7 +26,6 @@ def of_class(
     """The figures of one class, for quality.json.
 
     Args:
-        name: of the class.
         real: (n, d) features of its training images.
         patients: (n,) whatever is equal for images of one person.
         wanted: synthetic images asked for.
@@ -41,9 +39,9 @@ def of_class(
     enough = min(len(real), len(made)) >= FEWEST and len(np.unique(patients)) >= FEWEST
     compared = _compared(real, patients, made, random) if enough else {}
     copies = _copies(drawn, label, spaces)
-    warnings = [*_likeness_warnings(name, compared), *_copy_warnings(name, drawn, wanted)]
+    warnings = [*_likeness_warnings(compared), *_copy_warnings(drawn, wanted)]
     if not enough:
-        warnings.append(f"{name}: too few images or patients to tell how good the synthetic ones are.")
+        warnings.append("Too few images or patients to tell how good the synthetic ones are.")
     return {
         "real": len(real), "synthetic": len(drawn.images), "compared": compared, "copies": copies, "warnings": warnings
     }  # fmt: skip
@@ -102,7 +100,7 @@ def _copies(drawn: Drawn, label: int, spaces: list[Space]) -> dict[str, Any]:
     return {"drawn": drawn.drawn, "dropped": len(drawn.dropped), "nearest": nearest}
 
 
-def _likeness_warnings(name: str, compared: dict[str, Any]) -> list[str]:
+def _likeness_warnings(compared: dict[str, Any]) -> list[str]:
     if not compared:
         return []
 
@@ -112,27 +110,27 @@ def _likeness_warnings(name: str, compared: dict[str, Any]) -> list[str]:
     found = []
     if share("precision") < HALF:
         found.append(
-            f"{name}: only {compared['precision']['synthetic']:.0%} of the synthetic images lie among real ones (of "
+            f"Only {compared['precision']['synthetic']:.0%} of the synthetic images lie among real ones (of "
             f"real images {compared['precision']['real']:.0%} do): most look like no "
             "real image; train longer, or choose another method."
         )
     scarce = min(("recall", "coverage", "spacing"), key=share)
     if share(scarce) < HALF:
         found.append(
-            f"{name}: the synthetic images show little of the variety of the real ones ({scarce} "
+            f"The synthetic images show little of the variety of the real ones ({scarce} "
             f"{compared[scarce]['synthetic']:.2f}, of real images {compared[scarce]['real']:.2f}): "
             "the generator repeats a few kinds of image (mode collapse) or misses some."
         )
     return found
 
 
-def _copy_warnings(name: str, drawn: Drawn, wanted: int) -> list[str]:
+def _copy_warnings(drawn: Drawn, wanted: int) -> list[str]:
     found = []
     if len(drawn.dropped) > OFTEN * drawn.drawn:
         found.append(
-            f"{name}: {len(drawn.dropped)} of {drawn.drawn} drawn images were too close to a training image and were "
+            f"{len(drawn.dropped)} of {drawn.drawn} drawn images were too close to a training image and were "
             "dropped: the generator remembers patients; train it for a shorter time."
         )
     if len(drawn.images) < wanted:
-        found.append(f"{name}: {len(drawn.images)} synthetic images instead of {wanted}, too many had to be dropped.")
+        found.append(f"{len(drawn.images)} synthetic images instead of {wanted}, too many had to be dropped.")
     return found
